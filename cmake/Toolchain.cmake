@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiler settings that hold for every target.
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wformat=2
+                    -Wundef -Wcast-align -Werror)
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
+                    $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>)
+add_compile_definitions(MOCK_DEVICE_VERSION="${PROJECT_VERSION}" FMT_HEADER_ONLY SPDLOG_FMT_EXTERNAL)
+
+# No section of the binary is both writable and executable, and nothing unused is linked: one small
+# file that also runs in a guest with other library versions than the build machine's.
+add_compile_options(-ffunction-sections -fdata-sections -fstack-protector-strong)
+add_link_options(-Wl,--gc-sections -Wl,-z,relro,-z,now)
+
+if(MOCK_DEVICE_SANITIZE)
+  add_compile_options(-fsanitize=${MOCK_DEVICE_SANITIZE} -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${MOCK_DEVICE_SANITIZE})
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small files, read and written whole.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/units.h"
+
+namespace mockdev {
+
+/// The whole content of a regular file of at most `limit` bytes. Fails on anything else that the
+/// path may name (a folder, a FIFO, a device), and on a longer file without reading it.
+[[nodiscard]] Result<std::string> read_file(const std::filesystem::path& path, ByteCount limit);
+
+/// Puts `content` at `path` so that a reader sees the old file or the new one, never a part: it
+/// is written beside, flushed and renamed. `mode` is the new file's permissions.
+[[nodiscard]] Result<void> write_file(const std::filesystem::path& path, std::string_view content,
+                                      unsigned mode = 0644);
+
+}  // namespace mockdev

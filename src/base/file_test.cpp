@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "base/testing.h"
+
+namespace mockdev {
+namespace {
+
+using testing::HasSubstr;
+
+class File : public testing::Test {
+ protected:
+  TemporaryFolder folder_;
+  std::filesystem::path path_ = folder_.path() / "file";
+};
+
+TEST_F(File, IsReadAsItWasWritten) {
+  ASSERT_TRUE(write_file(path_, "hello\n", 0600));
+  EXPECT_EQ(read_file(path_, 1_KiB), "hello\n");
+  EXPECT_EQ(std::filesystem::status(path_).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+TEST_F(File, WriteReplacesAndLeavesNothingBehind) {
+  ASSERT_TRUE(write_file(path_, "old"));
+  ASSERT_TRUE(write_file(path_, "new"));
+  EXPECT_EQ(read_file(path_, 1_KiB), "new");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
+}
+
+TEST_F(File, OverTheLimitIsRefused) {
+  ASSERT_TRUE(write_file(path_, std::string(1025, 'x')));
+  EXPECT_THAT(read_file(path_, 1_KiB).error().message, HasSubstr("larger than the 1 KiB"));
+}
+
+TEST_F(File, OnlyRegularFilesAreRead) {
+  EXPECT_THAT(read_file(folder_.path(), 1_KiB).error().message, HasSubstr("not a regular file"));
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_THAT(read_file(path_, 1_KiB).error().message, HasSubstr("not a regular file"));
+}
+
+TEST_F(File, ErrorsNameThePath) {
+  EXPECT_EQ(read_file(path_, 1_KiB).error().message,
+            path_.native() + ": No such file or directory");
+  EXPECT_THAT(write_file(path_ / "below", "x").error().message, HasSubstr(path_.native()));
+}
+
+}  // namespace
+}  // namespace mockdev

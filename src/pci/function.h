@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// A PCI Express function as the machine around it sees it. Knows no transport: what sits between
+// a function and its machine (a vfio-user connection, a bridge's window) is somebody else's.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/units.h"
+
+namespace mockdev::pci {
+
+/// Bytes of a PCI Express function's configuration space (PCIe 6.0 §7.2).
+inline constexpr std::size_t kConfigSize = 4096;
+/// Bytes of the part that conventional PCI knows.
+inline constexpr std::size_t kConventionalConfigSize = 256;
+inline constexpr std::size_t kBarCount = 6;
+
+/// One base address register. Size 0: not implemented. A 64-bit BAR takes the next register too,
+/// whose entry stays empty.
+struct Bar {
+  ByteCount size;  ///< power of two, at least 16
+  bool is_64bit = false;
+  bool prefetchable = false;
+};
+
+using Bars = std::array<Bar, kBarCount>;
+
+/// Where a function's interrupts go. The machine that holds the function provides it.
+class InterruptSink {
+ public:
+  virtual ~InterruptSink() = default;
+  /// Delivers MSI-X `vector`. Called from any thread; must not block or call back.
+  virtual void msix(std::uint16_t vector) = 0;
+};
+
+/// A function. Accesses come from one thread at a time. Offsets and lengths lie within the space
+/// or BAR that they address; any length and alignment is allowed and answered.
+class Function {
+ public:
+  virtual ~Function() = default;
+
+  virtual void config_read(std::size_t offset, std::span<std::byte> into) = 0;
+  virtual void config_write(std::size_t offset, std::span<const std::byte> data) = 0;
+
+  [[nodiscard]] virtual const Bars& bars() const = 0;
+  virtual void bar_read(unsigned bar, std::uint64_t offset, std::span<std::byte> into) = 0;
+  virtual void bar_write(unsigned bar, std::uint64_t offset, std::span<const std::byte> data) = 0;
+
+  /// MSI-X vectors that the function has.
+  [[nodiscard]] virtual std::uint16_t msix_vectors() const = 0;
+
+  /// Fundamental reset (PCIe 6.0 §6.6.1): everything that is not sticky returns to its default.
+  virtual void reset() = 0;
+
+  /// Sets where interrupts go; nullptr: nowhere. The sink must outlive the setting.
+  virtual void set_interrupt_sink(InterruptSink* sink) = 0;
+};
+
+}  // namespace mockdev::pci
