@@ -3,6 +3,7 @@
 // file format.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -15,6 +16,15 @@
 
 namespace mockdev::topology {
 
+// Limits of a topology.
+inline constexpr ByteCount kMaxFileSize = 1_MiB;
+inline constexpr unsigned kMaxNumaNodes = 8;           ///< of a machine
+inline constexpr unsigned kMaxSlots = 32;              ///< of a NUMA node, numbered from 1
+inline constexpr std::size_t kMaxDevices = 200'000;    ///< of a topology: 5,000 dense machines
+inline constexpr std::size_t kMaxNodeName = 63;        ///< characters
+inline constexpr ByteCount kMemoryGranule = 4_KiB;     ///< memory sizes are multiples of it
+inline constexpr ByteCount kMaxMemory = ByteCount{16ULL << 40U};  ///< of a PF
+
 /// PCI ids of the devices, all of a topology the same.
 struct PciIds {
   std::uint16_t vendor;
@@ -25,10 +35,10 @@ struct PciIds {
 /// One PF.
 struct Device {
   std::string name;  ///< "mock0" and so on within its node: the name its guest's kernel gives it
-  Uuid uuid;
+  Uuid uuid;         ///< unique in the topology
   ByteCount memory;
   std::uint16_t vfs;           ///< VFs that it can have, 0 to 64
-  ByteCount vf_memory;         ///< of each VF
+  ByteCount vf_memory;         ///< of each VF; all of them fit into `memory`
   std::uint32_t capabilities;  ///< MOCK_ACCEL_CAP_*
   unsigned slot;               ///< of the port it is plugged into, unique on its NUMA node
 };
@@ -41,7 +51,7 @@ struct NumaNode {
 
 /// One machine. NUMA nodes are in the order of their ids, which count from 0 without gaps.
 struct Node {
-  std::string name;
+  std::string name;  ///< unique in the topology; a DNS name, so that it can be a Kubernetes node's
   std::vector<NumaNode> numa;
 };
 
@@ -56,11 +66,11 @@ struct Problem {
   std::string message;
 };
 
-/// Reads the text of a topology file. On failure: every problem that there is, in the order of
-/// lines, at least one.
+/// Reads the text of a topology file. On failure: every problem that there is (the first hundred
+/// of very many), in the order of lines, at least one. Never throws, whatever the text.
 [[nodiscard]] std::expected<Topology, std::vector<Problem>> parse(std::string_view yaml);
 
-/// Reads a topology file of at most 1 MiB. The error has one line a problem,
+/// Reads a topology file of at most kMaxFileSize. The error has one line a problem,
 /// "`path`:`line`: `message`".
 [[nodiscard]] Result<Topology> load(const std::filesystem::path& path);
 

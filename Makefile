@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door. Every target says what it does; `make help` lists them.
+
+PRESET ?= release
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mock-device
+
+# Python of the distribution, which has its pytest; another one may come first in PATH.
+PYTHON := /usr/bin/python3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test unit lint fuzz bench fresh format install clean clean-cache
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install the Debian packages that are missing
+	@scripts/setup.sh
+
+build: setup ## build everything into build/$(PRESET) (PRESET=release, debug, asan, tsan, fuzz)
+	@[ -f build/$(PRESET)/build.ninja ] || cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+demo: build ## show the main job: a guest with accelerators, seen from inside
+	@scripts/demo.sh
+
+test: build ## all tests; ends with one line of counts
+	@$(PYTHON) scripts/test.py
+
+unit: build ## unit tests only
+	@ctest --test-dir build/$(PRESET) --output-on-failure -j $(JOBS)
+
+lint: build ## formatting, clang-tidy, kernel checks, shellcheck
+	@$(PYTHON) scripts/lint.py
+
+fuzz: setup ## fuzz each target for SECONDS (default an hour); found inputs are kept
+	@$(PYTHON) scripts/fuzz.py $(or $(SECONDS),3600)
+
+bench: setup ## speed and memory, as ratios measured side by side
+	@$(MAKE) --no-print-directory build PRESET=bench
+	@scripts/bench.sh
+
+fresh: setup ## make demo and make test in a new, bare Debian 12 tree (root)
+	@scripts/fresh.sh
+
+format: setup ## format all C++ files
+	@git ls-files 'src/*.h' 'src/*.cpp' 'tests/*.cpp' 'bench/*.cpp' | xargs clang-format-19 -i
+
+install: build ## install into PREFIX (default /usr/local)
+	@cmake --install build/$(PRESET) --prefix $(PREFIX)
+
+clean: ## remove build/
+	@rm -rf build
+
+clean-cache: ## remove the cached trees and images
+	@rm -rf '$(CACHE)'

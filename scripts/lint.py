@@ -1,0 +1,132 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""All checks that need no run of the programs. Shows only what is wrong.
+
+    scripts/lint.py [--report FILE]
+
+FILE gets a JUnit report. clang-tidy's verdict on a source file is cached by the file's content with
+all that it includes, so that a second run checks only what has changed.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import junit
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "release"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mock-device" / "tidy"
+
+
+def files(*patterns):
+    """The project's files of these patterns, tracked or new, as paths from its root."""
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard",
+                             *patterns], cwd=ROOT, check=True, capture_output=True, text=True)
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
+
+
+def output_of_failure(*command):
+    """What `command` printed if it failed, else nothing."""
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout or f"exit code {done.returncode}"
+
+
+def licences():
+    sources = files("*.cpp", "*.h", "*.c", "*.py", "*.sh", "*.cmake", "*CMakeLists.txt", "*Kbuild",
+                    "*Makefile", ".ci/run")
+    bare = [name for name in sources
+            if "SPDX-License-Identifier" not in (ROOT / name).read_text(errors="replace")[:400]]
+    return "".join(f"{name}: no SPDX line\n" for name in bare)
+
+
+def formatting():
+    return output_of_failure("clang-format-19", "--dry-run", "--Werror",
+                             *files("src/*.h", "src/*.cpp", "tests/*.cpp", "bench/*.cpp"))
+
+
+def shell():
+    return output_of_failure("shellcheck", *files("*.sh", ".ci/run"))
+
+
+def python():
+    return output_of_failure(sys.executable, "-c",
+                             "import ast, sys\nfor f in sys.argv[1:]: ast.parse(open(f).read(), f)",
+                             *files("*.py"))
+
+
+def kernel():
+    return output_of_failure("scripts/check-kernel.sh")
+
+
+def tidy_key(entry):
+    """Names what clang-tidy would look at: its settings and the source with all its includes and
+    comments. None if that can't be told."""
+    compile_command = entry["command"].split()
+    if "ccache" in compile_command[0]:
+        compile_command = compile_command[1:]
+    output = compile_command.index("-o")
+    compile_command[output:output + 2] = []
+    done = subprocess.run([*compile_command, "-E", "-C", "-P"], cwd=entry["directory"],
+                          capture_output=True, check=False)
+    if done.returncode != 0:
+        return None
+    settings = (ROOT / ".clang-tidy").read_bytes()
+    return hashlib.sha256(settings + entry["file"].encode() + done.stdout).hexdigest()
+
+
+def tidy_one(entry):
+    key = tidy_key(entry)
+    known = CACHE / key if key else None
+    if known and known.exists():
+        return ""
+    wrong = output_of_failure("clang-tidy-19", "-p", str(BUILD), "--quiet", entry["file"])
+    if known and not wrong:
+        known.touch()
+    return wrong
+
+
+def tidy():
+    # Tests are compiled with the same warnings, but GoogleTest's macros trip many of the checks.
+    CACHE.mkdir(parents=True, exist_ok=True)
+    entries = [entry for entry in json.loads((BUILD / "compile_commands.json").read_text())
+               if not entry["file"].endswith("_test.cpp") and "/src/" in entry["file"]]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return "".join(pool.map(tidy_one, entries))
+
+
+CHECKS = {
+    "licences": licences,
+    "formatting (clang-format)": formatting,
+    "shell scripts (shellcheck)": shell,
+    "Python (parses)": python,
+    "kernel code (checkpatch, sparse, W=1)": kernel,
+    "C++ (clang-tidy)": tidy,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--report", type=Path, help="write a JUnit report here")
+    arguments = parser.parse_args()
+
+    cases = []
+    for name, check in CHECKS.items():
+        print(f"lint: {name}", flush=True)
+        wrong = check()
+        cases.append(junit.Case(name, wrong))
+        if wrong:
+            print(f"{wrong.rstrip()}\nlint: {name}: failed", flush=True)
+    if arguments.report:
+        junit.write(arguments.report, "lint", cases)
+    return 1 if any(case.failure for case in cases) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

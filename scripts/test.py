@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs every test there is, stage by stage, and ends with one line that counts what really ran.
+
+    scripts/test.py              all stages
+    scripts/test.py unit guest   these stages only
+    scripts/test.py --list       the stages
+
+A stage that fails does not stop the others. Each writes its output to build/test/STAGE.log; what
+failed is shown at once. The exit code is 0 if nothing failed.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import junit
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "build" / "test"
+JOBS = str(os.cpu_count() or 1)
+LINES_SHOWN = 60
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other):
+        return Count(self.passed + other.passed, self.failed + other.failed,
+                     self.skipped + other.skipped)
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+@dataclass
+class Stage:
+    """Commands that run in order; the last one leaves a JUnit report."""
+    name: str
+    meaning: str
+    commands: list
+    report: Path
+
+
+def build(preset):
+    return [["cmake", "--preset", preset],
+            ["cmake", "--build", "--preset", preset, "-j", JOBS]]
+
+
+def ctest(name, meaning, preset, *options):
+    report = OUT / f"{name}.xml"
+    return Stage(name, meaning, build(preset) + [
+        ["ctest", "--test-dir", str(ROOT / "build" / preset), "-j", JOBS, "--output-on-failure",
+         "--output-junit", str(report), *options]], report)
+
+
+def pytest(name, meaning, *paths):
+    report = OUT / f"{name}.xml"
+    return Stage(name, meaning, [
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5",
+         f"--junitxml={report}", *[str(ROOT / path) for path in paths]]], report)
+
+
+def script(name, meaning, *command):
+    report = OUT / f"{name}.xml"
+    return Stage(name, meaning, [[*command, f"--report={report}"]], report)
+
+
+def stages():
+    return [
+        script("lint", "formatting, clang-tidy, kernel checks, shellcheck", "scripts/lint.py"),
+        ctest("unit", "unit tests", "release"),
+        ctest("asan", "unit tests with address and undefined-behaviour sanitizers", "asan"),
+        ctest("tsan", "unit tests of what has threads, with the thread sanitizer", "tsan",
+              "-R", "^(vfio_user|accel|control|server)\\."),
+        pytest("programs", "the programs by their command lines and sockets",
+               "tests/wire", "tests/server", "tests/cli"),
+        script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60"),
+        pytest("guest", "real guests on real QEMU", "tests/integration"),
+    ]
+
+
+def run(stage):
+    """Runs a stage's commands until one fails. Gives its counts."""
+    log = OUT / f"{stage.name}.log"
+    stage.report.unlink(missing_ok=True)
+    with log.open("wb") as output:
+        succeeded = all(
+            subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
+                           stderr=subprocess.STDOUT, check=False).returncode == 0
+            for command in stage.commands)
+    counted = Count(*(junit.count(stage.report) or ()))
+    if succeeded and counted.passed and not counted.failed:
+        return counted
+    lines = log.read_text(errors="replace").splitlines()
+    print("\n".join(f"    {line}" for line in lines[-LINES_SHOWN:]), flush=True)
+    # A stage that broke without a failed test, or ran none, must not look like success.
+    return counted if counted.failed else counted + Count(failed=1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("stages", nargs="*", metavar="STAGE")
+    parser.add_argument("--list", action="store_true", help="name the stages and leave")
+    arguments = parser.parse_args()
+
+    known = {stage.name: stage for stage in stages()}
+    if arguments.list:
+        for stage in known.values():
+            print(f"{stage.name:10} {stage.meaning}")
+        return 0
+    unknown = [name for name in arguments.stages if name not in known]
+    if unknown:
+        parser.error(f"{unknown[0]} is no stage; there are {', '.join(known)}")
+
+    OUT.mkdir(parents=True, exist_ok=True)
+    total = Count()
+    for name in arguments.stages or known:
+        print(f"{name}: {known[name].meaning} …", flush=True)
+        started = time.monotonic()
+        counted = run(known[name])
+        total += counted
+        print(f"{name}: {counted} ({time.monotonic() - started:.0f} s)", flush=True)
+    print(total)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

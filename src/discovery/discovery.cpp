@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "discovery/discovery.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/file.h"
+
+namespace mockdev::discovery {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr ByteCount kAttributeLimit = 4_KiB;  // sysfs gives a page at most
+
+// ---- Values ----
+
+template <typename Number>
+Result<Number> parse_number(std::string_view text, int base = 10) {
+  Number number{};
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number, base);
+  if (error == std::errc{} && rest == end) return number;
+  return fail("\"{}\" is not a number from {} to {}", text, std::numeric_limits<Number>::min(),
+              std::numeric_limits<Number>::max());
+}
+
+Result<std::uint32_t> parse_mask(std::string_view text) {
+  if (!text.starts_with("0x")) return fail("\"{}\" is not a hexadecimal mask, such as 0x3", text);
+  return parse_number<std::uint32_t>(text.substr(2), 16);
+}
+
+Result<ByteCount> parse_memory(std::string_view text) {
+  return parse_number<std::uint64_t>(text).transform([](auto bytes) { return ByteCount{bytes}; });
+}
+
+Result<std::optional<Uuid>> parse_owner(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  return parse_uuid(text).transform([](const Uuid& uid) { return std::optional(uid); });
+}
+
+Result<std::optional<unsigned>> parse_numa_node(std::string_view text) {
+  if (text == "-1") return std::nullopt;
+  return parse_number<unsigned>(text).transform([](unsigned node) { return std::optional(node); });
+}
+
+Result<std::string> parse_word(std::string_view text) {
+  const auto plain = [](char c) { return c > ' ' && c <= '~'; };
+  if (text.empty() || !std::ranges::all_of(text, plain)) return fail("\"{}\" is not a word", text);
+  return std::string(text);
+}
+
+// ---- Attributes ----
+
+/// Stores a parsed value in `into`, or hands on why there is none.
+template <typename T>
+Result<void> store(Result<T> value, T& into) {
+  if (!value) return std::unexpected(value.error());
+  into = std::move(*value);
+  return {};
+}
+
+/// One row an attribute file: how its text, without the newline, becomes a part of the device.
+struct Attribute {
+  const char* name;
+  Result<void> (*read)(std::string_view text, Device& device);
+};
+
+constexpr Attribute kDeviceType = {
+    "device_type", [](auto text, Device& d) { return store(parse_kind(text), d.kind); }};
+
+constexpr std::array<Attribute, 11> kAttributes = {{
+    {"uuid", [](auto text, Device& d) { return store(parse_uuid(text), d.uuid); }},
+    {"memory_size", [](auto text, Device& d) { return store(parse_memory(text), d.memory); }},
+    {"capabilities", [](auto text, Device& d) { return store(parse_mask(text), d.capabilities); }},
+    {"status", [](auto text, Device& d) { return store(parse_status(text), d.status); }},
+    {"owner", [](auto text, Device& d) { return store(parse_owner(text), d.owner); }},
+    {"numa_node", [](auto text, Device& d) { return store(parse_numa_node(text), d.numa_node); }},
+    {"fw_version", [](auto text, Device& d) { return store(parse_word(text), d.fw_version); }},
+    {"abi_version",
+     [](auto text, Device& d) { return store(parse_number<unsigned>(text), d.abi_version); }},
+    {"health", [](auto text, Device& d) { return store(parse_health(text), d.health); }},
+    {"temperature",
+     [](auto text, Device& d) { return store(parse_number<std::int32_t>(text), d.temperature); }},
+    {"error_count",
+     [](auto text, Device& d) { return store(parse_number<std::uint32_t>(text), d.error_count); }},
+}};
+
+constexpr std::array<Attribute, 2> kPfAttributes = {{
+    {"sriov_totalvfs",
+     [](auto text, Device& d) { return store(parse_number<unsigned>(text), d.vfs.total); }},
+    {"sriov_numvfs",
+     [](auto text, Device& d) { return store(parse_number<unsigned>(text), d.vfs.enabled); }},
+}};
+
+/// Reads one attribute of the device whose folder is `folder`.
+Result<void> read_attribute(const fs::path& folder, const Attribute& attribute, Device& device) {
+  const auto content = read_file(folder / attribute.name, kAttributeLimit);
+  if (!content) return std::unexpected(content.error());
+  std::string_view text = *content;
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  const auto read = attribute.read(text, device);
+  if (!read) return with_context(attribute.name, read.error());
+  return {};
+}
+
+// ---- Links ----
+
+/// The device's own address and that of the port above, from where its PCI function stands:
+/// /sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0.
+Result<void> read_pci_address(const fs::path& folder, Device& device) {
+  std::error_code error;
+  const fs::path function = fs::canonical(folder / "device", error);
+  if (error) return fail("{}: {}", (folder / "device").native(), error.message());
+  const auto pci = parse_bdf(function.filename().native());
+  if (!pci) return with_context("device", pci.error());
+  device.pci = *pci;
+  // Straight on a root bus the folder above is "pci0000:00", which is no address.
+  if (const auto port = parse_bdf(function.parent_path().filename().native())) device.port = *port;
+  return {};
+}
+
+Result<void> read_physfn(const fs::path& folder, Device& device) {
+  std::error_code error;
+  const fs::path target = fs::read_symlink(folder / "physfn", error);
+  if (error) return fail("{}: {}", (folder / "physfn").native(), error.message());
+  device.physfn = target.filename().native();
+  return {};
+}
+
+// ---- Devices ----
+
+Result<Device> read_device(const fs::path& folder) {
+  Device device;
+  device.name = folder.filename().native();
+  if (auto kind = read_attribute(folder, kDeviceType, device); !kind) {
+    return std::unexpected(kind.error());
+  }
+  for (const Attribute& attribute : kAttributes) {
+    if (auto read = read_attribute(folder, attribute, device); !read) {
+      return std::unexpected(read.error());
+    }
+  }
+  if (auto read = read_pci_address(folder, device); !read) return std::unexpected(read.error());
+  if (device.kind == Kind::vf) {
+    if (auto read = read_physfn(folder, device); !read) return std::unexpected(read.error());
+    return device;
+  }
+  for (const Attribute& attribute : kPfAttributes) {
+    if (auto read = read_attribute(folder, attribute, device); !read) {
+      return std::unexpected(read.error());
+    }
+  }
+  return device;
+}
+
+/// Orders names by the numbers in them: "mock2" before "mock10" before "mock10_vf0".
+bool name_less(std::string_view a, std::string_view b) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  while (!a.empty() && !b.empty()) {
+    const auto a_digits = std::ranges::find_if_not(a, is_digit) - a.begin();
+    const auto b_digits = std::ranges::find_if_not(b, is_digit) - b.begin();
+    const bool numbers = a_digits > 0 && b_digits > 0;
+    if (numbers && a_digits != b_digits) return a_digits < b_digits;
+    if (a.front() != b.front()) return a.front() < b.front();
+    a.remove_prefix(1);
+    b.remove_prefix(1);
+  }
+  return a.size() < b.size();
+}
+
+/// The names in the class folder; a folder that can't be read is a problem.
+std::vector<std::string> device_names(const fs::path& folder, Inventory& inventory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  fs::directory_iterator entry(folder, error);
+  inventory.module_loaded = error != std::errc::no_such_file_or_directory;
+  while (!error && entry != fs::directory_iterator{}) {
+    names.push_back(entry->path().filename().native());
+    entry.increment(error);
+  }
+  if (error && inventory.module_loaded) {
+    inventory.problems.push_back({"", fmt::format("{}: {}", folder.native(), error.message())});
+  }
+  std::ranges::sort(names, name_less);
+  return names;
+}
+
+}  // namespace
+
+Inventory discover(const fs::path& sysfs) {
+  const fs::path class_folder = sysfs / "class" / "mock-accel";
+  Inventory inventory;
+  for (const std::string& name : device_names(class_folder, inventory)) {
+    auto device = read_device(class_folder / name);
+    if (device) {
+      inventory.devices.push_back(std::move(*device));
+      continue;
+    }
+    // The kernel takes the link in the class folder away before it takes a device's attributes, so
+    // that a link which is still there belongs to a device that ought to be readable.
+    std::error_code ignored;
+    if (!fs::is_symlink(class_folder / name, ignored)) continue;
+    inventory.problems.push_back({name, std::move(device.error().message)});
+  }
+  return inventory;
+}
+
+}  // namespace mockdev::discovery
