@@ -6,6 +6,7 @@
 #include <charconv>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -21,7 +22,7 @@ constexpr ByteCount kAttributeLimit = 4_KiB;  // sysfs gives a page at most
 // ---- Values ----
 
 template <typename Number>
-Result<Number> parse_number(std::string_view text, int base = 10) {
+Result<Number> parse_number(std::string_view text, int base) {
   Number number{};
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, number, base);
@@ -30,23 +31,14 @@ Result<Number> parse_number(std::string_view text, int base = 10) {
               std::numeric_limits<Number>::max());
 }
 
+template <typename Number>
+Result<Number> parse_decimal(std::string_view text) {
+  return parse_number<Number>(text, 10);
+}
+
 Result<std::uint32_t> parse_mask(std::string_view text) {
   if (!text.starts_with("0x")) return fail("\"{}\" is not a hexadecimal mask, such as 0x3", text);
   return parse_number<std::uint32_t>(text.substr(2), 16);
-}
-
-Result<ByteCount> parse_memory(std::string_view text) {
-  return parse_number<std::uint64_t>(text).transform([](auto bytes) { return ByteCount{bytes}; });
-}
-
-Result<std::optional<Uuid>> parse_owner(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  return parse_uuid(text).transform([](const Uuid& uid) { return std::optional(uid); });
-}
-
-Result<std::optional<unsigned>> parse_numa_node(std::string_view text) {
-  if (text == "-1") return std::nullopt;
-  return parse_number<unsigned>(text).transform([](unsigned node) { return std::optional(node); });
 }
 
 Result<std::string> parse_word(std::string_view text) {
@@ -58,11 +50,19 @@ Result<std::string> parse_word(std::string_view text) {
 // ---- Attributes ----
 
 /// Stores a parsed value in `into`, or hands on why there is none.
-template <typename T>
-Result<void> store(Result<T> value, T& into) {
+template <typename T, typename Into>
+Result<void> store(Result<T> value, Into& into) {
   if (!value) return std::unexpected(value.error());
-  into = std::move(*value);
+  into = Into(std::move(*value));
   return {};
+}
+
+/// As store, but `none` is the text for no value, which `into` then keeps.
+template <typename T, typename Into>
+Result<void> store_unless(std::string_view none, std::string_view text,
+                          Result<T> (*parse)(std::string_view), std::optional<Into>& into) {
+  if (text == none) return {};
+  return store(parse(text), into);
 }
 
 /// One row an attribute file: how its text, without the newline, becomes a part of the device.
@@ -71,31 +71,33 @@ struct Attribute {
   Result<void> (*read)(std::string_view text, Device& device);
 };
 
-constexpr Attribute kDeviceType = {
-    "device_type", [](auto text, Device& d) { return store(parse_kind(text), d.kind); }};
-
-constexpr std::array<Attribute, 11> kAttributes = {{
+constexpr std::array<Attribute, 12> kAttributes = {{
+    {"device_type", [](auto text, Device& d) { return store(parse_kind(text), d.kind); }},
     {"uuid", [](auto text, Device& d) { return store(parse_uuid(text), d.uuid); }},
-    {"memory_size", [](auto text, Device& d) { return store(parse_memory(text), d.memory); }},
+    {"memory_size",
+     [](auto text, Device& d) { return store(parse_decimal<std::uint64_t>(text), d.memory); }},
     {"capabilities", [](auto text, Device& d) { return store(parse_mask(text), d.capabilities); }},
     {"status", [](auto text, Device& d) { return store(parse_status(text), d.status); }},
-    {"owner", [](auto text, Device& d) { return store(parse_owner(text), d.owner); }},
-    {"numa_node", [](auto text, Device& d) { return store(parse_numa_node(text), d.numa_node); }},
+    {"owner", [](auto text, Device& d) { return store_unless("", text, parse_uuid, d.owner); }},
+    {"numa_node",
+     [](auto text, Device& d) {
+       return store_unless("-1", text, parse_decimal<unsigned>, d.numa_node);
+     }},
     {"fw_version", [](auto text, Device& d) { return store(parse_word(text), d.fw_version); }},
     {"abi_version",
-     [](auto text, Device& d) { return store(parse_number<unsigned>(text), d.abi_version); }},
+     [](auto text, Device& d) { return store(parse_decimal<unsigned>(text), d.abi_version); }},
     {"health", [](auto text, Device& d) { return store(parse_health(text), d.health); }},
     {"temperature",
-     [](auto text, Device& d) { return store(parse_number<std::int32_t>(text), d.temperature); }},
+     [](auto text, Device& d) { return store(parse_decimal<std::int32_t>(text), d.temperature); }},
     {"error_count",
-     [](auto text, Device& d) { return store(parse_number<std::uint32_t>(text), d.error_count); }},
+     [](auto text, Device& d) { return store(parse_decimal<std::uint32_t>(text), d.error_count); }},
 }};
 
 constexpr std::array<Attribute, 2> kPfAttributes = {{
     {"sriov_totalvfs",
-     [](auto text, Device& d) { return store(parse_number<unsigned>(text), d.vfs.total); }},
+     [](auto text, Device& d) { return store(parse_decimal<unsigned>(text), d.vfs.total); }},
     {"sriov_numvfs",
-     [](auto text, Device& d) { return store(parse_number<unsigned>(text), d.vfs.enabled); }},
+     [](auto text, Device& d) { return store(parse_decimal<unsigned>(text), d.vfs.enabled); }},
 }};
 
 /// Reads one attribute of the device whose folder is `folder`.
@@ -106,6 +108,14 @@ Result<void> read_attribute(const fs::path& folder, const Attribute& attribute, 
   if (text.ends_with('\n')) text.remove_suffix(1);
   const auto read = attribute.read(text, device);
   if (!read) return with_context(attribute.name, read.error());
+  return {};
+}
+
+Result<void> read_attributes(const fs::path& folder, std::span<const Attribute> attributes,
+                             Device& device) {
+  for (const Attribute& attribute : attributes) {
+    if (auto read = read_attribute(folder, attribute, device); !read) return read;
+  }
   return {};
 }
 
@@ -138,24 +148,13 @@ Result<void> read_physfn(const fs::path& folder, Device& device) {
 Result<Device> read_device(const fs::path& folder) {
   Device device;
   device.name = folder.filename().native();
-  if (auto kind = read_attribute(folder, kDeviceType, device); !kind) {
-    return std::unexpected(kind.error());
-  }
-  for (const Attribute& attribute : kAttributes) {
-    if (auto read = read_attribute(folder, attribute, device); !read) {
-      return std::unexpected(read.error());
-    }
-  }
-  if (auto read = read_pci_address(folder, device); !read) return std::unexpected(read.error());
-  if (device.kind == Kind::vf) {
-    if (auto read = read_physfn(folder, device); !read) return std::unexpected(read.error());
-    return device;
-  }
-  for (const Attribute& attribute : kPfAttributes) {
-    if (auto read = read_attribute(folder, attribute, device); !read) {
-      return std::unexpected(read.error());
-    }
-  }
+  const auto fill = [&]() -> Result<void> {
+    if (auto read = read_attributes(folder, kAttributes, device); !read) return read;
+    if (auto read = read_pci_address(folder, device); !read) return read;
+    if (device.kind == Kind::vf) return read_physfn(folder, device);
+    return read_attributes(folder, kPfAttributes, device);
+  };
+  if (auto filled = fill(); !filled) return std::unexpected(filled.error());
   return device;
 }
 

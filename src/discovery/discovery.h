@@ -18,8 +18,8 @@ struct Problem {
 
 /// What there is at one moment. Devices come and go at any time: the next look may differ.
 struct Inventory {
-  bool module_loaded = false;    ///< whether the class exists; without it there are no devices
-  std::vector<Device> devices;   ///< by number, each PF before its VFs: mock2, mock10, mock10_vf0
+  bool module_loaded = false;     ///< whether the class exists; without it there are no devices
+  std::vector<Device> devices;    ///< by number, each PF before its VFs: mock2, mock10, mock10_vf0
   std::vector<Problem> problems;  ///< in the same order
 };
 

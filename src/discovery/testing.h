@@ -15,8 +15,8 @@ namespace mockdev::discovery {
 struct FakeDevice {
   std::string name = "mock0";
   std::string pci = "pci0000:00/0000:00:02.0/0000:01:00.0";  ///< below /sys/devices
-  std::map<std::string, std::string> attributes;
-  std::string physfn;  ///< of a VF: its PF, which must have been added
+  std::map<std::string, std::string> attributes = {};
+  std::string physfn = {};  ///< of a VF: its PF, which must have been added
 };
 
 class FakeSysfs {

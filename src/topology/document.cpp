@@ -47,6 +47,14 @@ bool is_control(unsigned char c) {
   return (c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f;
 }
 
+/// Whether a terminal would do something else than draw `character` (C0, DEL, C1, or no UTF-8).
+bool moves_cursor(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character.front());
+  if (character.size() == 2)
+    return first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
+  return character.size() == 1 && (first < 0x20 || first >= 0x7f);
+}
+
 /// The library takes zero bytes for a sign of UTF-16 and replaces what it can't decode in silence:
 /// both are refused before it sees them.
 std::optional<DocumentError> check_characters(std::string_view yaml) {
@@ -203,11 +211,13 @@ std::string shown(std::string_view text) {
   while (!text.empty()) {
     if (result.size() >= kShownLength) return result + "...";
     const std::size_t length = std::max<std::size_t>(utf8_length(text), 1);
-    const auto first = static_cast<unsigned char>(text.front());
-    if (is_control(first) || first == '\n' || first == '\r' || first == '\t') {
-      result += fmt::format("\\x{:02x}", first);
+    const std::string_view character = text.substr(0, length);
+    if (moves_cursor(character)) {
+      for (const char byte : character) {
+        result += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+      }
     } else {
-      result += text.substr(0, length);
+      result += character;
     }
     text.remove_prefix(length);
   }

@@ -14,7 +14,7 @@ namespace mockdev::topology {
 /// Lists and maps within each other, at most.
 inline constexpr std::size_t kMaxDepth = 16;
 /// Values of a document, at most, counted as often as aliases repeat them.
-inline constexpr std::size_t kMaxValues = 2'000'000;
+inline constexpr std::size_t kMaxValues = 500'000;
 
 struct Entry;
 

@@ -18,11 +18,11 @@ namespace mockdev::topology {
 
 // Limits of a topology.
 inline constexpr ByteCount kMaxFileSize = 1_MiB;
-inline constexpr unsigned kMaxNumaNodes = 8;           ///< of a machine
-inline constexpr unsigned kMaxSlots = 32;              ///< of a NUMA node, numbered from 1
-inline constexpr std::size_t kMaxDevices = 200'000;    ///< of a topology: 5,000 dense machines
-inline constexpr std::size_t kMaxNodeName = 63;        ///< characters
-inline constexpr ByteCount kMemoryGranule = 4_KiB;     ///< memory sizes are multiples of it
+inline constexpr unsigned kMaxNumaNodes = 8;         ///< of a machine
+inline constexpr unsigned kMaxSlots = 32;            ///< of a NUMA node, numbered from 1
+inline constexpr std::size_t kMaxDevices = 200'000;  ///< of a topology: 5,000 dense machines
+inline constexpr std::size_t kMaxNodeName = 63;      ///< characters
+inline constexpr ByteCount kMemoryGranule = 4_KiB;   ///< memory sizes are multiples of it
 inline constexpr ByteCount kMaxMemory = ByteCount{16ULL << 40U};  ///< of a PF
 
 /// PCI ids of the devices, all of a topology the same.

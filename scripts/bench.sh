@@ -1,0 +1,11 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Speed and memory as one table. Ratios are measured side by side in one run: absolute times of a
+# shared machine mean little.
+set -eu
+cd "$(dirname "$0")/.."
+
+{
+	build/bench/bin/vfio_user_bench
+	MOCK_DEVICE_BIN=build/bench/bin /usr/bin/python3 bench/server_bench.py
+} | column -t -s '|' -o '|'

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// A lab: virtual machines with mock accelerators on this computer. docs/lab.md has the user's view.
+//
+// A lab has a name and is made from a topology: each node of the topology is one QEMU guest, and
+// one mock-accel-server serves the devices of all of them. `up` returns when the guests are ready;
+// they go on running without it. All that is known about a running lab is in its run folder, so
+// every function here may be called by another process than the one that called `up`, and after a
+// crash or a reboot.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "lab/progress.h"
+
+namespace mockdev::lab {
+
+/// What runs the guest's instructions.
+enum class Accelerator : std::uint8_t {
+  automatic,  ///< KVM where it really works, else TCG
+  kvm,        ///< KVM, or an error
+  tcg,        ///< QEMU's own translator: works everywhere, several times slower
+};
+
+/// "automatic", "kvm" or "tcg", as the command line and the state file spell them.
+[[nodiscard]] std::string_view to_string(Accelerator accelerator);
+
+inline constexpr std::string_view kDefaultName = "default";
+
+struct UpOptions {
+  /// A DNS label. Labs of different names live beside each other.
+  std::string name{kDefaultName};
+  /// A ready-made topology by name ("two-numa"), or the path of a file: everything that has a '/'
+  /// or ends in .yaml or .yml is a path.
+  std::string topology = "default";
+  /// Start only the first N nodes of the topology. Empty: all.
+  std::optional<unsigned> nodes;
+  /// Virtual CPUs of each machine, rounded up so that every NUMA node has the same number of them.
+  /// Empty: 2, or one a NUMA node where that is more.
+  std::optional<unsigned> cpus;
+  /// Memory of each machine, spread evenly over its NUMA nodes. Empty: 1 GiB.
+  std::optional<ByteCount> memory;
+  Accelerator accelerator = Accelerator::automatic;
+  /// How long a guest may take from power-on until it is ready, in seconds.
+  std::chrono::seconds boot_timeout{300};
+};
+
+/// Brings a lab up and returns when each guest answers over ssh and shows all of its devices.
+/// SIGINT, SIGTERM and SIGHUP are held back meanwhile: on the first of them, as on any failure,
+/// everything that this call started is stopped and removed, and the error says so. The caller
+/// must have only this thread, or have these signals blocked in all of its threads.
+[[nodiscard]] Result<void> up(const UpOptions& options, Progress& progress);
+
+/// The commands that `up` would run with the same options now, one a line, quoted for a shell, in
+/// order; those that stay running end in " &". Does and changes nothing.
+[[nodiscard]] Result<std::string> dry_run(const UpOptions& options);
+
+/// Stops a lab and removes its run folder: the guests are asked to power off and killed where they
+/// do not within `grace`; then the server is stopped. Works on whatever is left of a lab. Fails if
+/// there is none of this name, or if an `up` of this name is at work at this moment.
+[[nodiscard]] Result<void> down(std::string_view name, Progress& progress,
+                                std::chrono::seconds grace = std::chrono::seconds{20});
+
+enum class State : std::uint8_t {
+  starting,  ///< an `up` is at work
+  running,   ///< the server and all guests run
+  broken,    ///< something of it died, or its `up` did: `down` cleans up
+};
+
+[[nodiscard]] std::string_view to_string(State state);
+
+struct NodeStatus {
+  std::string name;
+  bool running;
+  pid_t pid;  ///< of QEMU; 0: never started
+  unsigned devices;
+  std::filesystem::path ssh_socket;      ///< leads to the guest's port 22
+  std::filesystem::path console_socket;  ///< the guest's serial port
+  std::filesystem::path serial_log;      ///< all that the guest has written there
+};
+
+struct LabStatus {
+  std::string name;
+  State state;
+  std::filesystem::path folder;  ///< the run folder
+  std::string topology;          ///< the topology's file
+  Accelerator accelerator;       ///< kvm or tcg, once known
+  std::chrono::system_clock::time_point started;
+  bool server_running;
+  pid_t server_pid;  ///< 0: never started
+  std::filesystem::path control_socket;
+  std::vector<NodeStatus> nodes;
+};
+
+/// All labs of this user, by name. Never waits for one that is being started.
+[[nodiscard]] Result<std::vector<LabStatus>> status();
+
+/// One lab. Fails with the names that there are if there is none of this name.
+[[nodiscard]] Result<LabStatus> status(std::string_view name);
+
+/// The control socket of the lab's server. Fails if the lab does not run.
+[[nodiscard]] Result<std::filesystem::path> control_socket(std::string_view name);
+
+struct ExecOptions {
+  std::string name{kDefaultName};
+  /// Which machine. Empty: the only one, or the first.
+  std::string node;
+  /// Program and arguments; they reach the guest as they are, no shell splits or expands them.
+  /// Empty: a login shell.
+  std::vector<std::string> command;
+  /// A terminal in the guest. Empty: where this process's stdin and stdout are one.
+  std::optional<bool> tty;
+};
+
+/// Runs a command as root in a guest, in place of this process: stdin, stdout, stderr, signals and
+/// the exit status are the command's own (255: the connection failed). Returns only on failure.
+[[nodiscard]] Error exec(const ExecOptions& options);
+
+struct ConsoleOptions {
+  std::string name{kDefaultName};
+  std::string node;  ///< as in ExecOptions
+};
+
+/// The key that leaves `console`, as it is typed.
+inline constexpr std::string_view kDetachKey = "Ctrl-]";
+
+/// Connects this process's stdin and stdout to a guest's serial port until the detach key is typed,
+/// stdin ends or the guest powers off. A terminal is put into raw mode meanwhile.
+[[nodiscard]] Result<void> console(const ConsoleOptions& options);
+
+/// What there is to read of a lab.
+enum class LogSource : std::uint8_t {
+  serial,  ///< what the guest wrote to its serial port
+  qemu,    ///< what QEMU itself had to say
+  server,  ///< the device server's log
+};
+
+struct LogOptions {
+  std::string name{kDefaultName};
+  std::string node;  ///< as in ExecOptions; not for LogSource::server
+  LogSource source = LogSource::serial;
+  std::optional<unsigned> tail;  ///< only the last N lines
+  /// Go on with what is written from now on, until the lab is gone or SIGINT or SIGTERM comes.
+  bool follow = false;
+};
+
+/// Hands a log to `sink`, piece by piece.
+[[nodiscard]] Result<void> logs(const LogOptions& options,
+                                const std::function<void(std::string_view)>& sink);
+
+/// Copies between stdin/stdout and a UNIX socket until either side ends: what ssh uses to reach a
+/// guest. The command line offers it as the hidden verb `relay PATH`.
+[[nodiscard]] Result<void> relay(const std::filesystem::path& socket);
+
+}  // namespace mockdev::lab

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+import uuid
+
+import pytest
+import yaml
+
+from lab import ROOT, Lab
+
+TWO_NUMA = ROOT / "lab" / "topologies" / "two-numa.yaml"
+
+
+def new_name(what):
+    """A name that no other lab on this machine has."""
+    return f"{what}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def topology():
+    """The devices of two-numa.yaml in the order in which a guest numbers them, each with the NUMA
+    node it stands on."""
+    node = yaml.safe_load(TWO_NUMA.read_text())["nodes"][0]
+    return [device | {"numa": numa["id"]} for numa in node["numa"] for device in numa["devices"]]
+
+
+@pytest.fixture(scope="session")
+def session_lab():
+    lab = Lab(new_name("shared"), "--topology", TWO_NUMA)
+    yield lab
+    lab.down()
+
+
+@pytest.fixture
+def lab(session_lab):
+    """One guest for all tests that leave it as they found it. All devices are free and healthy,
+    and the module is loaded, before each test."""
+    for device in ("mock0", "mock1", "mock2", "mock3"):
+        session_lab.run("heal", device)
+    session_lab.guest("""
+        modprobe mock-accel
+        for device in /sys/class/mock-accel/mock*; do echo > $device/owner; done
+        dmesg --clear
+    """)
+    return session_lab
+
+
+@pytest.fixture
+def own_lab():
+    """A guest for a test that breaks it."""
+    lab = Lab(new_name("own"), "--topology", TWO_NUMA)
+    yield lab
+    lab.down()

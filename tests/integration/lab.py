@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drives mock-device as a user does: by its command line."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = Path(os.environ.get("MOCK_DEVICE_BIN", ROOT / "build" / "release" / "bin"))
+
+# Guests run under emulation on whatever machine this is: bounds are there to end a hung test, and
+# are far above what anything takes.
+PATIENCE = 600
+
+
+def mock_device(*arguments, check=True, timeout=PATIENCE, **options):
+    """Runs mock-device. Gives the completed process, with text output."""
+    done = subprocess.run([PROGRAMS / "mock-device", *map(str, arguments)], text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout,
+                          check=False, **options)
+    if check and done.returncode != 0:
+        raise AssertionError(f"mock-device {' '.join(map(str, arguments))} gave "
+                             f"{done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+def eventually(question, what, timeout=120):
+    """Asks again until the answer is true. Gives the answer."""
+    end = time.monotonic() + timeout
+    while not (answer := question()):
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {timeout} s")
+        time.sleep(0.2)
+    return answer
+
+
+class Lab:
+    """A running lab."""
+
+    def __init__(self, name, *options):
+        self.name = name
+        self.up_output = mock_device("up", "--name", name, *options).stdout
+
+    def run(self, verb, *arguments, **options):
+        """Runs a verb of mock-device on this lab."""
+        return mock_device(verb, "--lab", self.name, *arguments, **options)
+
+    def guest(self, command, check=True, timeout=PATIENCE):
+        """Runs a shell command line in the guest. Gives its standard output."""
+        done = self.run("exec", "--", "sh", "-c", command, check=False, timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"in the guest: {command}\ngave {done.returncode}\n"
+                                 f"{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def guest_result(self, command, timeout=PATIENCE):
+        """Runs a shell command line in the guest. Gives exit code and all output."""
+        done = self.run("exec", "--", "sh", "-c", f"{{ {command}; }} 2>&1", check=False,
+                        timeout=timeout)
+        return done.returncode, done.stdout
+
+    def json(self, verb, *arguments):
+        return json.loads(self.run(verb, *arguments, "--output", "json").stdout)
+
+    def status(self):
+        """What `mock-device status` says of this lab."""
+        labs = json.loads(mock_device("status", "--output", "json").stdout)["labs"]
+        return next((lab for lab in labs if lab["name"] == self.name), None)
+
+    def attribute(self, device, name):
+        return self.guest(f"cat /sys/class/mock-accel/{device}/{name}").rstrip("\n")
+
+    def set_attribute(self, device, name, value):
+        """Writes an attribute. Gives exit code and what the shell said."""
+        return self.guest_result(f"echo '{value}' > /sys/class/mock-accel/{device}/{name}")
+
+    def down(self):
+        mock_device("down", "--name", self.name, check=False)

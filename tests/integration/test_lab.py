@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mock-device up, down and what lies between, when all goes well and when it does not."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import TWO_NUMA, new_name
+from lab import PROGRAMS, Lab, eventually, mock_device
+
+
+def alive(pid):
+    """Whether a process is there and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def pids(status):
+    return [status["server"]["pid"], *(node["pid"] for node in status["nodes"])]
+
+
+def test_dry_run_prints_commands_and_starts_nothing(session_lab):
+    name = new_name("dry")
+    said = mock_device("up", "--name", name, "--topology", TWO_NUMA, "--dry-run").stdout
+    assert "mock-accel-server" in said and "vfio-user-pci" in said and "pxb-pcie" in said
+    assert mock_device("status", name, check=False).returncode != 0
+
+
+def test_two_labs_live_beside_each_other(session_lab):
+    other = Lab(new_name("other"), "--topology", "one-device")
+    try:
+        assert other.guest("ls /sys/class/mock-accel").split() == ["mock0"]
+        assert len(session_lab.guest("ls /sys/class/mock-accel").split()) == 4
+        assert other.attribute("mock0", "uuid") != session_lab.attribute("mock0", "uuid")
+    finally:
+        other.down()
+    assert session_lab.guest("echo here").strip() == "here"
+
+
+def test_a_name_that_runs_is_refused(session_lab):
+    done = mock_device("up", "--name", session_lab.name, "--topology", TWO_NUMA, check=False)
+    assert done.returncode != 0
+    assert session_lab.name in done.stderr
+    assert session_lab.guest("echo here").strip() == "here"
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a/b", "../up", "UPPER", "x" * 64])
+def test_names_that_are_no_labels_are_refused(name):
+    done = mock_device("up", f"--name={name}", "--topology", TWO_NUMA, "--dry-run", check=False)
+    assert done.returncode != 0 and done.stderr.count("\n") == 1
+
+
+def test_exec_passes_arguments_output_and_exit_code(session_lab):
+    done = session_lab.run("exec", "--", "sh", "-c", "printf '%s|' \"$@\"; echo bad >&2; exit 7",
+                           "x", "two words", "$HOME", "*", "", "'", check=False)
+    assert done.returncode == 7
+    assert done.stdout == "two words|$HOME|*||'|"
+    assert "bad" in done.stderr
+
+
+def test_exec_passes_standard_input(session_lab):
+    done = subprocess.run([PROGRAMS / "mock-device", "exec", "--lab", session_lab.name, "--", "wc",
+                           "-c"], input=b"x" * 1_000_000, capture_output=True, check=True)
+    assert done.stdout.strip() == b"1000000"
+
+
+def test_logs_show_the_kernel_starting(session_lab):
+    assert "Linux version" in session_lab.run("logs").stdout or \
+        "login:" in session_lab.run("logs").stdout
+    assert session_lab.run("logs", "--source", "server").stdout
+
+
+def test_view_from_the_host_is_the_view_from_the_guest(session_lab):
+    def essence(devices):
+        return [(d["name"], d["uuid"], d["memory"], d["numa"], sorted(d["capabilities"]),
+                 d["health"]) for d in devices]
+    inside = session_lab.guest("mock-device devices --output json")
+    import json
+    assert essence(json.loads(inside)["devices"]) == essence(session_lab.json("devices")["devices"])
+
+
+def test_topology_inside_the_guest_is_a_tree_of_ports_and_devices(session_lab, topology):
+    text = session_lab.guest("mock-device topology")
+    for device in topology:
+        assert str(device["uuid"]) in text
+    assert text.index("NUMA node 0") < text.index("mock0") < text.index("NUMA node 1") \
+        < text.index("mock2")
+    assert session_lab.guest("mock-device topology --output svg").startswith("<svg") or \
+        "<svg" in session_lab.guest("mock-device topology --output svg")
+
+
+def test_down_leaves_nothing(own_lab):
+    status = own_lab.status()
+    assert all(alive(pid) for pid in pids(status))
+    mock_device("down", "--name", own_lab.name)
+    assert not any(alive(pid) for pid in pids(status))
+    assert not Path(status["folder"]).exists()
+    assert own_lab.status() is None
+
+
+def test_down_cleans_up_after_a_crash(own_lab):
+    status = own_lab.status()
+    for pid in pids(status):
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: own_lab.status()["state"] == "broken", "lab is seen as broken")
+    mock_device("down", "--name", own_lab.name)
+    assert not Path(status["folder"]).exists()
+
+
+def test_server_killed_under_a_guest_costs_the_devices_only(own_lab):
+    own_lab.guest("dmesg --clear")
+    os.kill(own_lab.status()["server"]["pid"], signal.SIGKILL)
+
+    # The guest goes on, its devices read all ones, and the module says so once for each.
+    code, _ = eventually(lambda: (r := own_lab.guest_result(
+        "cat /sys/class/mock-accel/mock0/health"))[0] != 0 and r, "device is gone")
+    assert code != 0
+    for _ in range(5):
+        own_lab.guest_result("cat /sys/class/mock-accel/mock0/{uuid,health,status,temperature}")
+    said = [line for line in own_lab.guest("dmesg").splitlines() if "mock" in line]
+    bdf = own_lab.guest("basename $(readlink -f /sys/class/mock-accel/mock0/device)").strip()
+    assert len([line for line in said if bdf in line]) == 1, said
+
+    own_lab.guest(f"echo {bdf} > /sys/bus/pci/drivers/mock-accel/unbind", timeout=120)
+    assert "mock0" not in own_lab.guest("ls /sys/class/mock-accel")
+    own_lab.guest("modprobe -r mock-accel", timeout=120)
+    assert own_lab.guest("uptime")
+    assert "Call Trace" not in own_lab.guest("dmesg")
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2, 8, 15])
+def test_interrupted_up_cleans_up_after_itself(session_lab, seconds):
+    name = new_name("interrupted")
+    process = subprocess.Popen([PROGRAMS / "mock-device", "up", "--name", name, "--topology",
+                                TWO_NUMA], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, start_new_session=True)
+    time.sleep(seconds)  # not a bound: wherever this catches it must do
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert mock_device("status", name, check=False).returncode != 0
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert name not in listed.stdout
+
+
+@pytest.mark.parametrize("seconds", [2, 10])
+def test_down_after_a_killed_up(session_lab, seconds):
+    name = new_name("killed")
+    process = subprocess.Popen([PROGRAMS / "mock-device", "up", "--name", name, "--topology",
+                                TWO_NUMA], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
+    time.sleep(seconds)
+    process.kill()
+    process.wait()
+    mock_device("down", "--name", name, check=False)
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert name not in listed.stdout
+
+
+def test_topology_errors_are_all_named_before_anything_starts(tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("nodes:\n- name: a\n  numa:\n  - devices:\n    - vfs: 65\n      colour: red\n")
+    done = mock_device("up", "--name", new_name("bad"), "--topology", bad, check=False)
+    assert done.returncode == 2
+    assert "bad.yaml:5" in done.stderr and "bad.yaml:6" in done.stderr
