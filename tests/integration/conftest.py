@@ -37,7 +37,7 @@ def lab(session_lab):
         session_lab.run("heal", device)
     session_lab.guest("""
         modprobe mock-accel
-        for device in /sys/class/mock-accel/mock*; do echo > $device/owner; done
+        for device in /sys/class/mock-accel/mock*; do echo > $device/owner; echo 0 > $device/status; done
         dmesg --clear
     """)
     return session_lab
