@@ -2,7 +2,6 @@
 // Where a session's bytes come from and go to: a socket in the server, memory in tests and fuzzers.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -19,7 +18,7 @@ class Transport {
 
   /// What one receive() brought.
   struct Received {
-    std::size_t bytes = 0;      ///< 0: the peer has closed its side
+    std::size_t bytes = 0;      ///< 0: the peer has closed its side, or is gone
     std::vector<UniqueFd> fds;  ///< sent along with the last of these bytes
     bool fds_lost = false;      ///< more were sent than could be taken; those are closed
   };
@@ -31,6 +30,10 @@ class Transport {
   /// Sends all parts in order, as one message where the transport has a notion of it. Waits while
   /// the peer is slow. Callers serialise.
   [[nodiscard]] virtual Result<void> send(std::span<const std::span<const std::byte>> parts) = 0;
+
+  /// Ends the conversation in both directions: a send() fails, also one that is waiting, and
+  /// receive() gives what is left and then 0 bytes. Any thread may call it, and more than once.
+  virtual void shut_down() = 0;
 };
 
 }  // namespace mockdev::vfio_user

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vfio_user/dma_map.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+namespace mockdev::vfio_user {
+
+namespace {
+
+using protocol::kDmaRead;
+using protocol::kDmaWrite;
+
+constexpr std::uint32_t kKnownFlags =
+    kDmaRead | kDmaWrite | protocol::kDmaMmap | protocol::kDmaFileIo;
+
+/// A copy holds up an unmap, and with it the client's machine, for no more bytes than these.
+constexpr std::size_t kCopyUnit = std::size_t{1} << 20U;
+
+/// Huge pages have no write(), and devices or pipes may block for ever.
+bool serves_pread_and_pwrite(int fd, const struct stat& status) {
+  struct statfs system{};
+  return S_ISREG(status.st_mode) && ::fstatfs(fd, &system) == 0 && system.f_type != HUGETLBFS_MAGIC;
+}
+
+bool allows(int open_flags, std::uint32_t map_flags) {
+  const int mode = open_flags & O_ACCMODE;
+  const bool reads = mode == O_RDONLY || mode == O_RDWR;
+  const bool writes = mode == O_WRONLY || mode == O_RDWR;
+  return ((map_flags & kDmaRead) == 0 || reads) && ((map_flags & kDmaWrite) == 0 || writes);
+}
+
+Outcome check(const protocol::DmaMap& request) {
+  if (request.argsz < sizeof(request)) return refuse(EINVAL, "argsz {} is below 32", request.argsz);
+  if ((request.flags & ~kKnownFlags) != 0) {
+    return refuse(EINVAL, "flags {:#x} are not within {:#x}", request.flags, kKnownFlags);
+  }
+  if ((request.flags & (kDmaRead | kDmaWrite)) == 0) {
+    return refuse(EINVAL, "flags {:#x} allow neither reading nor writing", request.flags);
+  }
+  if (request.size == 0) return refuse(EINVAL, "size 0 at {:#x}", request.address);
+  if (request.size - 1 > std::numeric_limits<std::uint64_t>::max() - request.address) {
+    return refuse(EINVAL, "{:#x} bytes at {:#x} wrap around", request.size, request.address);
+  }
+  return {};
+}
+
+Outcome check_file_range(const protocol::DmaMap& request, const struct stat& status) {
+  const auto file_size = static_cast<std::uint64_t>(status.st_size);
+  if (request.offset > file_size || request.size > file_size - request.offset) {
+    return refuse(EINVAL, "{:#x} bytes at offset {:#x} reach beyond the file's {:#x}", request.size,
+                  request.offset, file_size);
+  }
+  return {};
+}
+
+}  // namespace
+
+Outcome DmaMap::add(const protocol::DmaMap& request, UniqueFd fd) {
+  if (auto checked = check(request); !checked) return checked;
+  const std::unique_lock lock(mutex_);
+  if (overlaps(request.address, request.address + (request.size - 1))) {
+    return refuse(EEXIST, "{:#x} bytes at {:#x} reach over another map", request.size,
+                  request.address);
+  }
+  if (maps_.size() >= protocol::kMaxDmaMaps) {
+    return refuse(ENOSPC, "there are {} maps already", maps_.size());
+  }
+  auto file = file_of(request, std::move(fd));
+  if (!file) return std::unexpected(std::move(file.error()));
+  if (*file != files_.end()) ++(*file)->second.maps;
+  maps_.emplace(request.address, Map{request.size, request.offset, request.flags, *file});
+  return {};
+}
+
+bool DmaMap::overlaps(std::uint64_t first, std::uint64_t last) const {
+  auto after = maps_.upper_bound(last);
+  if (after == maps_.begin()) return false;
+  const auto& [address, map] = *std::prev(after);
+  return address + (map.size - 1) >= first;
+}
+
+std::expected<DmaMap::Files::iterator, Refusal> DmaMap::file_of(const protocol::DmaMap& request,
+                                                                UniqueFd fd) {
+  if (!fd) return files_.end();
+  struct stat status{};
+  const int flags = ::fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || ::fstat(fd.get(), &status) != 0) return refuse(errno, "unusable descriptor");
+  if (!serves_pread_and_pwrite(fd.get(), status)) return files_.end();
+  // With O_PATH nothing can be read; with O_APPEND pwrite() ignores its offset.
+  if ((flags & (O_PATH | O_APPEND)) != 0 || !allows(flags, request.flags)) {
+    return refuse(EACCES, "the descriptor's open flags {:#o} don't allow map flags {:#x}", flags,
+                  request.flags);
+  }
+  if (auto checked = check_file_range(request, status); !checked) {
+    return std::unexpected(std::move(checked.error()));
+  }
+  const FileKey key{status.st_dev, status.st_ino, flags & O_ACCMODE};
+  if (const auto known = files_.find(key); known != files_.end()) return known;
+  if (files_.size() >= kMaxFiles) return refuse(ENOSPC, "{} files are mapped already", kMaxFiles);
+  return files_.emplace(key, File{std::move(fd)}).first;
+}
+
+Outcome DmaMap::remove(const protocol::DmaUnmap& request) {
+  if (request.argsz < sizeof(request)) return refuse(EINVAL, "argsz {} is below 24", request.argsz);
+  const bool all =
+      request.flags == protocol::kUnmapAll || request.flags == protocol::kUnmapAllOfRust;
+  if (request.flags != 0 && !all) return refuse(EINVAL, "flags {:#x}", request.flags);
+  if (all && (request.address != 0 || request.size != 0)) {
+    return refuse(EINVAL, "\"all\" with {:#x} bytes at {:#x}", request.size, request.address);
+  }
+  const std::unique_lock lock(mutex_);
+  if (all) {
+    maps_.clear();
+    files_.clear();
+    return {};
+  }
+  const auto map = maps_.find(request.address);
+  if (map == maps_.end() || map->second.size != request.size) {
+    return refuse(ENOENT, "there is no map of {:#x} bytes at {:#x}", request.size, request.address);
+  }
+  forget(map);
+  return {};
+}
+
+void DmaMap::forget(Maps::iterator map) {
+  const auto file = map->second.file;
+  maps_.erase(map);
+  if (file != files_.end() && --file->second.maps == 0) files_.erase(file);
+}
+
+Result<DmaMap::Piece> DmaMap::piece(GuestAddress address, std::size_t size,
+                                    std::uint32_t direction) const {
+  const auto wanted = static_cast<std::uint64_t>(address);
+  const auto after = maps_.upper_bound(wanted);
+  const auto found = after == maps_.begin() ? maps_.end() : std::prev(after);
+  if (found == maps_.end() || wanted - found->first >= found->second.size) {
+    return fail("client memory at {:#x} is not mapped", wanted);
+  }
+  const Map& map = found->second;
+  if ((map.flags & direction) == 0) {
+    return fail("client memory at {:#x} may not be {}", wanted,
+                direction == kDmaRead ? "read" : "written");
+  }
+  const std::uint64_t inside = wanted - found->first;
+  Piece piece;
+  piece.size =
+      static_cast<std::size_t>(std::min<std::uint64_t>({map.size - inside, size, kCopyUnit}));
+  if (map.file != files_.end()) {
+    piece.fd = map.file->second.fd.get();
+    piece.offset = static_cast<off_t>(map.offset + inside);
+  }
+  return piece;
+}
+
+namespace {
+
+/// Repeats `copy(done)` until it has moved `size` bytes.
+template <typename Copy>
+Result<DmaMap::Step> copy_all(GuestAddress address, std::size_t size, Copy copy) {
+  for (std::size_t done = 0; done < size;) {
+    const ssize_t count = copy(done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      return fail_errno(
+          fmt::format("client memory at {:#x}", static_cast<std::uint64_t>(address) + done), errno);
+    }
+    if (count == 0) {
+      return fail("client memory at {:#x} lies beyond the end of its file",
+                  static_cast<std::uint64_t>(address) + done);
+    }
+    done += static_cast<std::size_t>(count);
+  }
+  return DmaMap::Step{.bytes = size, .by_message = false};
+}
+
+}  // namespace
+
+Result<DmaMap::Step> DmaMap::read(GuestAddress from, std::span<std::byte> into) const {
+  const std::shared_lock lock(mutex_);
+  const auto piece = this->piece(from, into.size(), kDmaRead);
+  if (!piece) return std::unexpected(piece.error());
+  if (piece->fd < 0) return Step{.bytes = piece->size, .by_message = true};
+  return copy_all(from, piece->size, [&](std::size_t done) {
+    return ::pread(piece->fd, into.data() + done, piece->size - done,
+                   piece->offset + static_cast<off_t>(done));
+  });
+}
+
+Result<DmaMap::Step> DmaMap::write(GuestAddress to, std::span<const std::byte> data) const {
+  const std::shared_lock lock(mutex_);
+  const auto piece = this->piece(to, data.size(), kDmaWrite);
+  if (!piece) return std::unexpected(piece.error());
+  if (piece->fd < 0) return Step{.bytes = piece->size, .by_message = true};
+  return copy_all(to, piece->size, [&](std::size_t done) {
+    return ::pwrite(piece->fd, data.data() + done, piece->size - done,
+                    piece->offset + static_cast<off_t>(done));
+  });
+}
+
+std::size_t DmaMap::size() const {
+  const std::shared_lock lock(mutex_);
+  return maps_.size();
+}
+
+}  // namespace mockdev::vfio_user

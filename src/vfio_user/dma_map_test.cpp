@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vfio_user/dma_map.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <limits>
+#include <set>
+#include <string>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "vfio_user/testing.h"
+
+namespace mockdev::vfio_user {
+namespace {
+
+using testing::Bytes;
+using ::testing::HasSubstr;
+using testing::memory_file;
+using testing::text;
+
+constexpr std::uint32_t kBoth = protocol::kDmaRead | protocol::kDmaWrite;
+constexpr std::uint64_t kPage = 4096;
+
+protocol::DmaMap map_request(std::uint64_t address, std::uint64_t size, std::uint32_t flags = kBoth,
+                             std::uint64_t offset = 0) {
+  return {.argsz = 32, .flags = flags, .offset = offset, .address = address, .size = size};
+}
+
+protocol::DmaUnmap unmap_request(std::uint64_t address, std::uint64_t size,
+                                 std::uint32_t flags = 0) {
+  return {.argsz = 24, .flags = flags, .address = address, .size = size};
+}
+
+int error_of(const Outcome& outcome) {
+  return outcome ? 0 : outcome.error().error_number;
+}
+
+std::size_t open_descriptors() {
+  std::size_t count = 0;
+  DIR* folder = ::opendir("/proc/self/fd");
+  while (::readdir(folder) != nullptr) ++count;
+  ::closedir(folder);
+  return count;
+}
+
+class DmaMapTest : public ::testing::Test {
+ protected:
+  int add(const protocol::DmaMap& request, UniqueFd fd = {}) {
+    return error_of(map_.add(request, std::move(fd)));
+  }
+  int remove(const protocol::DmaUnmap& request) { return error_of(map_.remove(request)); }
+
+  DmaMap map_;
+};
+
+TEST_F(DmaMapTest, CopiesReachTheFileBehindTheMap) {
+  const UniqueFd file = memory_file(4 * kPage);
+  ASSERT_EQ(add(map_request(0x10000, kPage, kBoth, 2 * kPage), UniqueFd(::dup(file.get()))), 0);
+  ASSERT_EQ(map_.write(GuestAddress{0x10010}, text("hello"))->bytes, 5U);
+  std::array<char, 5> found{};
+  ASSERT_EQ(::pread(file.get(), found.data(), found.size(), (2 * kPage) + 0x10), 5);
+  EXPECT_EQ(std::string(found.data(), found.size()), "hello");
+  Bytes back(5);
+  ASSERT_EQ(map_.read(GuestAddress{0x10010}, back)->bytes, 5U);
+  EXPECT_EQ(back, text("hello"));
+}
+
+TEST_F(DmaMapTest, ACopyEndsWithItsMap) {
+  ASSERT_EQ(add(map_request(0, kPage), memory_file(kPage)), 0);
+  ASSERT_EQ(add(map_request(kPage, kPage)), 0);
+  Bytes buffer(2 * kPage);
+  const auto first = map_.read(GuestAddress{16}, buffer);
+  EXPECT_EQ(first->bytes, kPage - 16);
+  EXPECT_FALSE(first->by_message);
+  const auto second = map_.read(GuestAddress{kPage}, std::span(buffer).subspan(16));
+  EXPECT_EQ(second->bytes, kPage);
+  EXPECT_TRUE(second->by_message);
+}
+
+TEST_F(DmaMapTest, MemoryThatIsNotMappedOrNotAllowedIsRefused) {
+  ASSERT_EQ(add(map_request(kPage, kPage, protocol::kDmaRead), memory_file(kPage)), 0);
+  Bytes buffer(8);
+  EXPECT_THAT(map_.read(GuestAddress{0}, buffer).error().message, HasSubstr("0x0 is not mapped"));
+  EXPECT_THAT(map_.read(GuestAddress{2 * kPage}, buffer).error().message,
+              HasSubstr("is not mapped"));
+  EXPECT_THAT(map_.write(GuestAddress{kPage}, buffer).error().message,
+              HasSubstr("may not be written"));
+}
+
+TEST_F(DmaMapTest, OverlapsAreRefused) {
+  ASSERT_EQ(add(map_request(0x4000, 0x2000)), 0);
+  EXPECT_EQ(add(map_request(0x4000, 0x2000)), EEXIST);
+  EXPECT_EQ(add(map_request(0x3000, 0x1001)), EEXIST);
+  EXPECT_EQ(add(map_request(0x5fff, 1)), EEXIST);
+  EXPECT_EQ(add(map_request(0x0, 0x100000)), EEXIST);
+  EXPECT_EQ(add(map_request(0x4800, 0x10)), EEXIST);
+  EXPECT_EQ(add(map_request(0x3000, 0x1000)), 0);
+  EXPECT_EQ(add(map_request(0x6000, 0x1000)), 0);
+}
+
+TEST_F(DmaMapTest, RangesThatWrapAroundOrAreEmptyAreRefused) {
+  constexpr auto kLast = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_EQ(add(map_request(kLast, 2)), EINVAL);
+  EXPECT_EQ(add(map_request(kPage, kLast)), EINVAL);
+  EXPECT_EQ(add(map_request(kPage, 0)), EINVAL);
+  EXPECT_EQ(add(map_request(kLast, 1)), 0);
+  EXPECT_EQ(add(map_request(kLast - kPage, kPage)), 0);
+}
+
+TEST_F(DmaMapTest, OnlyKnownFlagsAreTaken) {
+  EXPECT_EQ(add(map_request(0, 1, 0)), EINVAL);
+  EXPECT_EQ(add(map_request(0, 1, 16 | kBoth)), EINVAL);
+  EXPECT_EQ(add(map_request(0, 1, protocol::kDmaMmap)), EINVAL);
+  EXPECT_EQ(add(map_request(0, 1, kBoth | protocol::kDmaMmap | protocol::kDmaFileIo)), 0);
+  auto short_argsz = map_request(kPage, 1);
+  short_argsz.argsz = 31;
+  EXPECT_EQ(add(short_argsz), EINVAL);
+}
+
+TEST_F(DmaMapTest, MapsBeyondTheEndOfTheirFileAreRefused) {
+  EXPECT_EQ(add(map_request(0, kPage, kBoth, 1), memory_file(kPage)), EINVAL);
+  EXPECT_EQ(add(map_request(0, kPage, kBoth, ~std::uint64_t{0}), memory_file(kPage)), EINVAL);
+}
+
+TEST_F(DmaMapTest, AFileThatBecomesShorterIsAnErrorForItsCopies) {
+  const UniqueFd file = memory_file(kPage);
+  ASSERT_EQ(add(map_request(0, kPage), UniqueFd(::dup(file.get()))), 0);
+  ASSERT_EQ(::ftruncate(file.get(), 0), 0);
+  Bytes buffer(8);
+  EXPECT_THAT(map_.read(GuestAddress{0}, buffer).error().message,
+              HasSubstr("beyond the end of its file"));
+}
+
+TEST_F(DmaMapTest, DescriptorsMustAllowWhatTheMapPromises) {
+  const UniqueFd file = memory_file(kPage);
+  const std::string path = "/proc/self/fd/" + std::to_string(file.get());
+  const auto opened = [&](int flags) { return UniqueFd(::open(path.c_str(), flags | O_CLOEXEC)); };
+  EXPECT_EQ(add(map_request(0, kPage), opened(O_RDONLY)), EACCES);
+  EXPECT_EQ(add(map_request(0, kPage), opened(O_WRONLY)), EACCES);
+  EXPECT_EQ(add(map_request(0, kPage), opened(O_RDWR | O_APPEND)), EACCES);
+  EXPECT_EQ(add(map_request(0, kPage), opened(O_PATH)), EACCES);
+  EXPECT_EQ(add(map_request(0, kPage, protocol::kDmaRead), opened(O_RDONLY)), 0);
+}
+
+TEST_F(DmaMapTest, DescriptorsThatAreNoFilesCountAsNone) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const UniqueFd other(ends[1]);
+  ASSERT_EQ(add(map_request(0, kPage), UniqueFd(ends[0])), 0);
+  Bytes buffer(8);
+  EXPECT_TRUE(map_.read(GuestAddress{0}, buffer)->by_message);
+}
+
+TEST_F(DmaMapTest, OnlyExactMapsAreRemoved) {
+  ASSERT_EQ(add(map_request(kPage, 2 * kPage)), 0);
+  EXPECT_EQ(remove(unmap_request(kPage, kPage)), ENOENT);
+  EXPECT_EQ(remove(unmap_request(2 * kPage, kPage)), ENOENT);
+  EXPECT_EQ(remove(unmap_request(0, 4 * kPage)), ENOENT);
+  EXPECT_EQ(remove(unmap_request(kPage, 2 * kPage, 1)), EINVAL);
+  EXPECT_EQ(remove(unmap_request(kPage, 2 * kPage)), 0);
+  EXPECT_EQ(map_.size(), 0U);
+}
+
+TEST_F(DmaMapTest, AllMapsAreRemovedAtOnceByEitherSpelling) {
+  for (const std::uint32_t all : {protocol::kUnmapAll, protocol::kUnmapAllOfRust}) {
+    ASSERT_EQ(add(map_request(kPage, kPage), memory_file(kPage)), 0);
+    ASSERT_EQ(add(map_request(0, kPage)), 0);
+    EXPECT_EQ(remove(unmap_request(kPage, kPage, all)), EINVAL);
+    EXPECT_EQ(remove(unmap_request(0, 0, all)), 0);
+    EXPECT_EQ(map_.size(), 0U);
+  }
+}
+
+TEST_F(DmaMapTest, MapsOfOneFileShareOneDescriptor) {
+  const UniqueFd file = memory_file(64 * kPage);
+  const std::size_t before = open_descriptors();
+  for (std::uint64_t i = 0; i < 64; ++i) {
+    ASSERT_EQ(add(map_request(i * kPage, kPage, kBoth, i * kPage), UniqueFd(::dup(file.get()))), 0);
+  }
+  EXPECT_EQ(open_descriptors(), before + 1);
+  for (std::uint64_t i = 0; i < 64; ++i) ASSERT_EQ(remove(unmap_request(i * kPage, kPage)), 0);
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(DmaMapTest, FilesAndMapsOfAClientAreLimited) {
+  for (std::uint64_t i = 0; i < DmaMap::kMaxFiles; ++i) {
+    ASSERT_EQ(add(map_request(i * kPage, kPage), memory_file(kPage)), 0);
+  }
+  EXPECT_EQ(add(map_request(DmaMap::kMaxFiles * kPage, kPage), memory_file(kPage)), ENOSPC);
+  for (std::uint64_t i = DmaMap::kMaxFiles; i < protocol::kMaxDmaMaps; ++i) {
+    ASSERT_EQ(add(map_request(i * kPage, kPage)), 0);
+  }
+  EXPECT_EQ(add(map_request(protocol::kMaxDmaMaps * kPage, kPage)), ENOSPC);
+}
+
+}  // namespace
+}  // namespace mockdev::vfio_user
