@@ -46,7 +46,9 @@ void put(ConfigLayout::Bytes& bytes, std::size_t offset, std::size_t size, std::
   }
 }
 
-std::size_t next_multiple_of_16(std::size_t offset) { return (offset + 15) & ~std::size_t{15}; }
+std::size_t next_multiple_of_16(std::size_t offset) {
+  return (offset + 15) & ~std::size_t{15};
+}
 
 }  // namespace
 
@@ -108,7 +110,9 @@ ConfigLayoutBuilder& ConfigLayoutBuilder::add(const ExtendedCapability& capabili
   return *this;
 }
 
-std::shared_ptr<const ConfigLayout> ConfigLayoutBuilder::build() { return std::move(layout_); }
+std::shared_ptr<const ConfigLayout> ConfigLayoutBuilder::build() {
+  return std::move(layout_);
+}
 
 void ConfigLayoutBuilder::place(std::size_t base, std::span<const ConfigRegister> registers) {
   for (const ConfigRegister& row : registers) {
@@ -121,10 +125,8 @@ void ConfigLayoutBuilder::place(std::size_t base, std::span<const ConfigRegister
 
 void ConfigLayoutBuilder::record(std::uint16_t id, std::size_t base, const CapabilityBody& body) {
   place(base, body.registers);
-  layout_->capabilities_.push_back({.id = id,
-                                    .base = static_cast<std::uint16_t>(base),
-                                    .size = body.size,
-                                    .rule = body.rule});
+  layout_->capabilities_.push_back(
+      {.id = id, .base = static_cast<std::uint16_t>(base), .size = body.size, .rule = body.rule});
 }
 
 ConfigRegister bar_register(std::uint16_t offset, const Bar& bar) {

@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::size_t kDword = 4;
 
-constexpr std::size_t dword_of(std::size_t offset) { return offset & ~(kDword - 1); }
+constexpr std::size_t dword_of(std::size_t offset) {
+  return offset & ~(kDword - 1);
+}
 
 /// How many of `size` bytes at `offset` lie within the space.
 constexpr std::size_t within_space(std::size_t offset, std::size_t size) {
@@ -72,8 +74,8 @@ void ConfigSpace::reset() {
 
 void ConfigSpace::function_level_reset() {
   for (std::size_t i = 0; i < kConfigSize; ++i) {
-    const std::byte changes = (layout_->writable()[i] | layout_->write_1_to_clear()[i]) &
-                              ~layout_->kept_by_flr()[i];
+    const std::byte changes =
+        (layout_->writable()[i] | layout_->write_1_to_clear()[i]) & ~layout_->kept_by_flr()[i];
     values_[i] = (values_[i] & ~changes) | (layout_->reset()[i] & changes);
   }
 }

@@ -34,10 +34,16 @@ class InterruptSink {
   virtual ~InterruptSink() = default;
   /// Delivers MSI-X `vector`. Called from any thread; must not block or call back.
   virtual void msix(std::uint16_t vector) = 0;
+
+  /// Whether software's accesses to the MSI-X table reach the function. QEMU keeps a table of its
+  /// own for a function that is attached directly, and masks by it: the function's table then
+  /// stays as reset left it, and must not decide what is delivered.
+  [[nodiscard]] virtual bool shows_msix_table() const { return false; }
 };
 
 /// A function. Accesses come from one thread at a time. Offsets and lengths lie within the space
-/// or BAR that they address; any length and alignment is allowed and answered.
+/// or BAR that they address; any length and alignment is allowed and answered. Whether a memory
+/// access reaches the function (Memory Space Enable, power state) is the machine's decision.
 class Function {
  public:
   virtual ~Function() = default;
@@ -52,7 +58,7 @@ class Function {
   /// MSI-X vectors that the function has.
   [[nodiscard]] virtual std::uint16_t msix_vectors() const = 0;
 
-  /// Fundamental reset (PCIe 6.0 §6.6.1): everything that is not sticky returns to its default.
+  /// Fundamental reset (PCIe 6.0 §6.6.1): all that software can change returns to its default.
   virtual void reset() = 0;
 
   /// Sets where interrupts go; nullptr: nowhere. The sink must outlive the setting.
