@@ -3,9 +3,9 @@
  * mock-accel: what the device, its kernel driver and programs agree on.
  *
  * One header for three readers: the device model in user space (C++), the kernel module (C) and
- * programs that open /dev/mockN. All registers are little-endian. Any access of 1, 2, 4 or 8 bytes
- * at any alignment is allowed; what is not listed here reads 0 and ignores writes. A device that
- * is gone reads all ones, as PCI has it.
+ * programs that open /dev/mockN. All registers are little-endian. An access may have any size and
+ * alignment: it does what its bytes do one after the other, in rising order. What is not listed
+ * here reads 0 and ignores writes. A device that is gone reads all ones, as PCI has it.
  */
 #ifndef MOCK_ACCEL_H
 #define MOCK_ACCEL_H
@@ -42,8 +42,8 @@
 #define MOCK_ACCEL_REG_FW_VERSION	0x030	/* u32 ro: major 31:24, minor 23:16, patch 15:0 */
 #define MOCK_ACCEL_REG_HEALTH		0x034	/* u32 ro: MOCK_ACCEL_HEALTH_* */
 #define MOCK_ACCEL_REG_TEMPERATURE	0x038	/* s32 ro: thousandths of a degree Celsius */
-#define MOCK_ACCEL_REG_ERROR_COUNT	0x03c	/* u32 ro: errors since power-on */
-#define MOCK_ACCEL_REG_OWNER		0x040	/* 16 bytes rw: claim UID, RFC 9562 order; 0: none */
+#define MOCK_ACCEL_REG_ERROR_COUNT	0x03c	/* u32 ro: errors since power-on, saturating */
+#define MOCK_ACCEL_REG_OWNER		0x040	/* 16 bytes rw: claim UID, RFC 9562 order; or 0 */
 
 #define MOCK_ACCEL_MAGIC		0x4b434f4d /* "MOCK" in memory order */
 #define MOCK_ACCEL_REVISION		0x00010000
@@ -60,7 +60,8 @@
  * Allocation. Every write to OWNER sets STATUS: allocated if any of the 16 bytes is then non-zero,
  * else free. STATUS may also be written directly (bit 0 counts), for use without an owner; writing
  * 0 clears OWNER as well. The device does not arbitrate between owners: its driver does, and is
- * the only one that sees it. A reset of any kind frees the device.
+ * the only one that sees it. A reset of any kind frees the device. Whatever frees it or changes
+ * OWNER wipes the device memory and the passphrase.
  */
 #define MOCK_ACCEL_STATUS_FREE		0
 #define MOCK_ACCEL_STATUS_ALLOCATED	1
@@ -71,8 +72,9 @@
 
 /*
  * Passphrase generator. Write the number of words to LENGTH, then GENERATE to CMD; STATUS says
- * READY with the text in TEXT, or ERROR for a length out of range, which leaves TEXT and COUNT as
- * they were. The text is lower-case words joined by '-', ended by a NUL. CMD reads 0.
+ * READY with the text in TEXT, or ERROR for a length out of range or a host without random
+ * numbers, which leaves TEXT and COUNT as they were. The text is lower-case words joined by '-',
+ * ended by a NUL. Of CMD the lowest byte counts; it reads 0.
  */
 #define MOCK_ACCEL_REG_PASSPHRASE_CMD	 0x100	/* u32 wo: MOCK_ACCEL_PASSPHRASE_GENERATE, _CLEAR */
 #define MOCK_ACCEL_REG_PASSPHRASE_LENGTH 0x104	/* u32 rw: words, 6 after reset */

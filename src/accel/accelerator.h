@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The accelerator: a PCI function, seen by its machine through config space and BAR0, and by the
+// person who runs the machine through its condition.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "accel/faults.h"
+#include "accel/registers.h"
+#include "base/error.h"
+#include "base/units.h"
+#include "base/uuid.h"
+#include "mock_accel.h"
+#include "pci/config_space.h"
+#include "pci/function.h"
+
+namespace mockdev::accel {
+
+/// What a physical function is.
+struct Settings {
+  Uuid uuid;                   ///< not nil
+  ByteCount memory;            ///< 1 byte to DeviceMemory::kMaxSize
+  std::uint32_t capabilities;  ///< MOCK_ACCEL_CAP_*
+  std::uint16_t vfs = 0;       ///< VFs that it can have, up to MOCK_ACCEL_MAX_VFS
+  std::uint16_t vendor = MOCK_ACCEL_PCI_VENDOR;
+  std::uint16_t pf_device = MOCK_ACCEL_PCI_DEVICE_PF;
+  std::uint16_t vf_device = MOCK_ACCEL_PCI_DEVICE_VF;
+};
+
+/// The configuration space of a PF with these ids and this number of VFs: one for all that have
+/// the same. Thread-safe.
+[[nodiscard]] std::shared_ptr<const pci::ConfigLayout> config_layout(const Settings& settings);
+
+/// A look at an accelerator at one moment.
+struct Snapshot {
+  Settings settings;
+  bool allocated;
+  Uuid owner;  ///< nil: none
+  Health health;
+  std::int32_t temperature;  ///< thousandths of a degree Celsius
+  std::uint32_t error_count;
+  std::vector<std::string_view> faults;  ///< names of those that are on
+};
+
+/// A physical function. Every member may be called from any thread. While a call delivers an
+/// interrupt, the sink must not call back.
+class Accelerator final : public pci::Function {
+ public:
+  /// Fails on settings that no accelerator can have; the error names the setting.
+  [[nodiscard]] static Result<std::unique_ptr<Accelerator>> make(const Settings& settings);
+
+  void config_read(std::size_t offset, std::span<std::byte> into) override;
+  void config_write(std::size_t offset, std::span<const std::byte> data) override;
+  [[nodiscard]] const pci::Bars& bars() const override;
+  void bar_read(unsigned bar, std::uint64_t offset, std::span<std::byte> into) override;
+  void bar_write(unsigned bar, std::uint64_t offset, std::span<const std::byte> data) override;
+  [[nodiscard]] std::uint16_t msix_vectors() const override { return MOCK_ACCEL_VECTORS; }
+  /// Frees the device and wipes its memory; faults stay, as does the sink.
+  void reset() override;
+  /// When this returns, the sink that was set before is not in use any more.
+  void set_interrupt_sink(pci::InterruptSink* sink) override;
+
+  [[nodiscard]] Snapshot snapshot() const;
+
+  /// Adds and takes away faults (fault_kinds()). A change of health, temperature or error count
+  /// raises MOCK_ACCEL_VECTOR_EVENT.
+  [[nodiscard]] Result<void> inject(std::string_view fault, std::optional<double> value);
+  [[nodiscard]] Result<void> heal(std::optional<std::string_view> fault);
+
+ private:
+  explicit Accelerator(const Settings& settings);
+
+  /// Changes the condition by `change` and tells software if it shows.
+  template <typename Change>
+  Result<void> change_condition(Change change);
+
+  const Settings settings_;
+  mutable std::mutex mutex_;  ///< guards all below
+  pci::ConfigSpace config_;
+  State state_;
+};
+
+}  // namespace mockdev::accel

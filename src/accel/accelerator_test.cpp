@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/accelerator.h"
+
+#include <array>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/pci_regs.h>
+#include <malloc.h>
+
+#include "pci/testing.h"
+
+namespace mockdev::accel {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr std::size_t kExpress = 0x40;
+constexpr std::size_t kMsix = 0x90;
+constexpr std::size_t kSriov = 0x150;
+
+Settings settings() {
+  return {.uuid = *parse_uuid("00112233-4455-6677-8899-aabbccddeeff"),
+          .memory = 16_GiB,
+          .capabilities = MOCK_ACCEL_CAP_COMPUTE,
+          .vfs = 16};
+}
+
+std::unique_ptr<Accelerator> accelerator(const Settings& of = settings()) {
+  return *Accelerator::make(of);
+}
+
+/// A machine with one accelerator, as a driver uses it.
+class AcceleratorTest : public testing::Test {
+ protected:
+  AcceleratorTest() { device_->set_interrupt_sink(&sink_); }
+
+  std::uint64_t config(std::size_t offset, std::size_t size) {
+    return pci::read_number([&](auto at, auto into) { device_->config_read(at, into); }, offset,
+                            size);
+  }
+  void set_config(std::size_t offset, std::size_t size, std::uint64_t value) {
+    pci::write_number([&](auto at, auto data) { device_->config_write(at, data); }, offset, size,
+                      value);
+  }
+  std::uint64_t reg(std::uint64_t offset) {
+    return pci::read_number([&](auto at, auto into) { device_->bar_read(0, at, into); }, offset, 4);
+  }
+  void set_reg(std::uint64_t offset, std::uint64_t value) {
+    pci::write_number([&](auto at, auto data) { device_->bar_write(0, at, data); }, offset, 4,
+                      value);
+  }
+  void enable_interrupts() {
+    set_config(PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    set_config(kMsix + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+  }
+  void function_level_reset() {
+    set_config(kExpress + PCI_EXP_DEVCTL, 2,
+               config(kExpress + PCI_EXP_DEVCTL, 2) | PCI_EXP_DEVCTL_BCR_FLR);
+  }
+
+  std::unique_ptr<Accelerator> device_ = accelerator();
+  pci::RecordingSink sink_;
+};
+
+TEST_F(AcceleratorTest, IsAProcessingAcceleratorWithOneBar) {
+  EXPECT_EQ(config(PCI_VENDOR_ID, 4), 0x00011de5U);
+  EXPECT_EQ(config(PCI_CLASS_REVISION, 4), 0x12000001U);
+  EXPECT_EQ(config(PCI_BASE_ADDRESS_0, 4), 0xcU);
+  EXPECT_EQ(device_->bars()[0].size, 4_KiB);
+  EXPECT_EQ(device_->msix_vectors(), 2U);
+}
+
+TEST_F(AcceleratorTest, TakesItsIdsFromTheSettings) {
+  Settings other = settings();
+  other.vendor = 0xabcd;
+  other.pf_device = 0x1111;
+  other.vf_device = 0x2222;
+  device_ = accelerator(other);
+  EXPECT_EQ(config(PCI_VENDOR_ID, 4), 0x1111abcdU);
+  EXPECT_EQ(config(PCI_SUBSYSTEM_VENDOR_ID, 4), 0x1111abcdU);
+  EXPECT_EQ(config(kSriov + PCI_SRIOV_VF_DID, 2), 0x2222U);
+}
+
+TEST_F(AcceleratorTest, OffersSriovOnlyIfItCanHaveVfs) {
+  EXPECT_EQ(config(kSriov, 2), 0x10U);
+  EXPECT_EQ(config(kSriov + PCI_SRIOV_TOTAL_VF, 2), 16U);
+  Settings none = settings();
+  none.vfs = 0;
+  device_ = accelerator(none);
+  EXPECT_EQ(config(kSriov, 4), 0U);
+  EXPECT_EQ(config(0x140 + 2, 2) >> 4U, 0U);  // ARI ends the chain
+}
+
+TEST_F(AcceleratorTest, SerialNumbersDifferWhereverUuidsDo) {
+  const std::uint64_t first = config(0x134, 8);
+  Settings other = settings();
+  other.uuid = *parse_uuid("00112233-4455-6677-8899-aabbccddeefe");
+  device_ = accelerator(other);
+  const std::uint64_t second = config(0x134, 8);
+  other.uuid = *parse_uuid("10112233-4455-6677-8899-aabbccddeeff");
+  device_ = accelerator(other);
+  EXPECT_NE(first, second);
+  EXPECT_NE(first, config(0x134, 8));
+}
+
+TEST_F(AcceleratorTest, OtherBarsReadZeroAndIgnoreWrites) {
+  std::array<std::byte, 4> bytes{std::byte{1}};
+  device_->bar_write(2, 0, bytes);
+  device_->bar_read(2, 0, bytes);
+  EXPECT_EQ(pci::load_little_endian(bytes), 0U);
+}
+
+TEST_F(AcceleratorTest, AFunctionLevelResetFreesTheDevice) {
+  set_reg(MOCK_ACCEL_REG_OWNER, 1);
+  enable_interrupts();
+  function_level_reset();
+  EXPECT_EQ(reg(MOCK_ACCEL_REG_STATUS), MOCK_ACCEL_STATUS_FREE);
+  EXPECT_EQ(config(PCI_COMMAND, 2), 0U);
+  EXPECT_EQ(config(kMsix + PCI_MSIX_FLAGS, 2), 1U);
+  EXPECT_EQ(config(kExpress + PCI_EXP_DEVSTA, 2), 0U);
+}
+
+TEST_F(AcceleratorTest, LinuxGetsItsConfigurationBackAfterAFunctionLevelReset) {
+  set_config(PCI_BASE_ADDRESS_0, 4, 0xfe200000);
+  enable_interrupts();
+  std::array<std::uint64_t, 16> saved{};
+  for (std::size_t i = 0; i < saved.size(); ++i) saved.at(i) = config(4 * i, 4);
+  function_level_reset();
+  EXPECT_NE(config(PCI_BASE_ADDRESS_0, 4), saved[4]);
+  for (std::size_t i = saved.size(); i-- > 0;) set_config(4 * i, 4, saved.at(i));
+  for (std::size_t i = 0; i < saved.size(); ++i) EXPECT_EQ(config(4 * i, 4), saved.at(i));
+}
+
+TEST_F(AcceleratorTest, AResetKeepsFaultsAndTheInterruptSink) {
+  ASSERT_TRUE(device_->inject("failed", std::nullopt));
+  set_reg(MOCK_ACCEL_REG_OWNER, 1);
+  device_->reset();
+  EXPECT_EQ(reg(MOCK_ACCEL_REG_STATUS), MOCK_ACCEL_STATUS_FREE);
+  EXPECT_EQ(reg(MOCK_ACCEL_REG_HEALTH), MOCK_ACCEL_HEALTH_FAILED);
+  enable_interrupts();
+  ASSERT_TRUE(device_->heal(std::nullopt));
+  EXPECT_THAT(sink_.vectors, ElementsAre(MOCK_ACCEL_VECTOR_EVENT));
+}
+
+TEST_F(AcceleratorTest, ChangesOfItsConditionRaiseTheEventVector) {
+  enable_interrupts();
+  ASSERT_TRUE(device_->inject("degraded", std::nullopt));
+  ASSERT_TRUE(device_->inject("thermal", 99));
+  ASSERT_TRUE(device_->inject("errors", 3));
+  ASSERT_TRUE(device_->heal("thermal"));
+  EXPECT_THAT(sink_.vectors, ElementsAre(0, 0, 0, 0));
+}
+
+TEST_F(AcceleratorTest, WhatChangesNothingVisibleRaisesNothing) {
+  enable_interrupts();
+  ASSERT_TRUE(device_->heal(std::nullopt));
+  ASSERT_TRUE(device_->inject("failed", std::nullopt));
+  ASSERT_TRUE(device_->inject("failed", std::nullopt));
+  ASSERT_TRUE(device_->inject("degraded", std::nullopt));  // failed is worse
+  ASSERT_FALSE(device_->inject("nonsense", std::nullopt));
+  EXPECT_THAT(sink_.vectors, ElementsAre(0));
+}
+
+TEST_F(AcceleratorTest, InterruptsFollowTheConfigurationSpace) {
+  ASSERT_TRUE(device_->inject("errors", 1));
+  EXPECT_THAT(sink_.vectors, IsEmpty());
+  enable_interrupts();
+  EXPECT_THAT(sink_.vectors, IsEmpty());  // it was off: lost
+  set_config(kMsix + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+  ASSERT_TRUE(device_->inject("errors", 1));
+  EXPECT_EQ(reg(MOCK_ACCEL_MSIX_PBA), 1U);
+  set_config(kMsix + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+  EXPECT_THAT(sink_.vectors, ElementsAre(0));
+  EXPECT_EQ(reg(MOCK_ACCEL_MSIX_PBA), 0U);
+}
+
+TEST_F(AcceleratorTest, ASinkThatIsTakenAwayGetsNothingMore) {
+  enable_interrupts();
+  device_->set_interrupt_sink(nullptr);
+  ASSERT_TRUE(device_->inject("errors", 1));
+  EXPECT_THAT(sink_.vectors, IsEmpty());
+}
+
+TEST_F(AcceleratorTest, ASnapshotShowsAllThatMatters) {
+  set_reg(MOCK_ACCEL_REG_OWNER + 12, 0x01000000);
+  ASSERT_TRUE(device_->inject("thermal", 100));
+  ASSERT_TRUE(device_->inject("errors", 5));
+  const Snapshot seen = device_->snapshot();
+  EXPECT_EQ(seen.settings.uuid, settings().uuid);
+  EXPECT_TRUE(seen.allocated);
+  EXPECT_EQ(to_string(seen.owner), "00000000-0000-0000-0000-000000000001");
+  EXPECT_EQ(to_string(seen.health), "degraded");
+  EXPECT_EQ(seen.temperature, 100'000);
+  EXPECT_EQ(seen.error_count, 5U);
+  EXPECT_THAT(seen.faults, ElementsAre("thermal", "errors"));
+}
+
+TEST_F(AcceleratorTest, FaultsAndAccessesMayComeFromDifferentThreads) {
+  constexpr std::uint32_t kRounds = 2'000;
+  std::thread operator_thread([&] {
+    for (std::uint32_t i = 0; i < kRounds; ++i) ASSERT_TRUE(device_->inject("errors", 1));
+  });
+  for (std::uint32_t i = 0; i < kRounds; ++i) {
+    set_reg(MOCK_ACCEL_REG_STATUS, i);
+    set_config(kMsix + PCI_MSIX_FLAGS, 2, (i % 2) * PCI_MSIX_FLAGS_ENABLE);
+    (void)device_->snapshot();
+  }
+  operator_thread.join();
+  EXPECT_EQ(reg(MOCK_ACCEL_REG_ERROR_COUNT), kRounds);
+}
+
+TEST(AcceleratorSettingsTest, ThoseThatCannotBeAreRefusedByName) {
+  const auto refusal = [](auto change) {
+    Settings changed = settings();
+    change(changed);
+    const auto made = Accelerator::make(changed);
+    return made ? "accepted" : made.error().message;
+  };
+  EXPECT_THAT(refusal([](Settings& s) { s.memory = 0_B; }), HasSubstr("memory: 0 B"));
+  EXPECT_THAT(refusal([](Settings& s) { s.memory = ByteCount{~std::uint64_t{0}}; }),
+              HasSubstr("memory: "));
+  EXPECT_EQ(refusal([](Settings& s) { s.vfs = 65; }),
+            "vfs: 65 is more than the 64 that a PF can have");
+  EXPECT_THAT(refusal([](Settings& s) { s.uuid = Uuid{}; }), HasSubstr("uuid: "));
+  EXPECT_EQ(refusal([](Settings& s) { s.capabilities = 0x31; }),
+            "capabilities: 0x30 are bits without a meaning");
+  EXPECT_EQ(refusal([](Settings& s) { s.vfs = 64; }), "accepted");
+}
+
+TEST(AcceleratorMemoryTest, AThousandCostAtMost6KilobytesEach) {
+  constexpr std::size_t kCount = 1'024;
+  std::vector<std::unique_ptr<Accelerator>> devices;
+  devices.reserve(kCount);
+  const std::size_t before = ::mallinfo2().uordblks;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    Settings one = settings();
+    one.uuid = uuid_of_name(std::to_string(i));
+    one.memory = ByteCount{1_GiB .value() * (i + 1)};
+    devices.push_back(accelerator(one));
+  }
+  const std::size_t each = (::mallinfo2().uordblks - before) / kCount;
+  RecordProperty("bytes_each", static_cast<int>(each));
+  EXPECT_LE(each, 6U * 1024);
+}
+
+}  // namespace
+}  // namespace mockdev::accel

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/faults.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include <fmt/ranges.h>
+
+namespace mockdev::accel {
+namespace {
+
+constexpr double kMaxErrors = std::numeric_limits<std::uint32_t>::max();
+constexpr double kThousandths = 1000;
+
+std::uint32_t add_saturating(std::uint32_t count, double more) {
+  return static_cast<std::uint32_t>(std::min(count + more, kMaxErrors));
+}
+
+constexpr std::array<FaultKind, 4> kFaultKinds = {{
+    {.name = "degraded",
+     .meaning = "works, but not as it should: HEALTH is degraded",
+     .value = std::nullopt,
+     .inject = [](Condition& condition, double) { condition.degraded = true; },
+     .heal = [](Condition& condition) { condition.degraded = false; },
+     .is_active = [](const Condition& condition) { return condition.degraded; }},
+    {.name = "failed",
+     .meaning = "of no use any more: HEALTH is failed; registers still answer",
+     .value = std::nullopt,
+     .inject = [](Condition& condition, double) { condition.failed = true; },
+     .heal = [](Condition& condition) { condition.failed = false; },
+     .is_active = [](const Condition& condition) { return condition.failed; }},
+    {.name = "thermal",
+     .meaning = "too hot: TEMPERATURE is the value, HEALTH is degraded",
+     .value =
+         FaultValue{
+             .unit = "degrees Celsius", .least = 46, .most = 150, .if_omitted = 95, .whole = false},
+     .inject =
+         [](Condition& condition, double value) {
+           condition.overheated = static_cast<std::int32_t>(std::lround(value * kThousandths));
+         },
+     .heal = [](Condition& condition) { condition.overheated.reset(); },
+     .is_active = [](const Condition& condition) { return condition.overheated.has_value(); }},
+    {.name = "errors",
+     .meaning = "errors happened: ERROR_COUNT grows by the value; healing sets it to 0",
+     .value =
+         FaultValue{
+             .unit = "errors", .least = 1, .most = kMaxErrors, .if_omitted = 1, .whole = true},
+     .inject = [](Condition& condition,
+                  double value) { condition.errors = add_saturating(condition.errors, value); },
+     .heal = [](Condition& condition) { condition.errors = 0; },
+     .is_active = [](const Condition& condition) { return condition.errors != 0; }},
+}};
+
+Result<const FaultKind*> find_fault(std::string_view name) {
+  const auto* found = std::ranges::find(kFaultKinds, name, &FaultKind::name);
+  if (found != kFaultKinds.end()) return found;
+  std::vector<std::string_view> known;
+  std::ranges::transform(kFaultKinds, std::back_inserter(known), &FaultKind::name);
+  return fail("fault {}: not a fault; there are {}", name, fmt::join(known, ", "));
+}
+
+/// The number to inject, after the row's rules.
+Result<double> value_for(const FaultKind& kind, std::optional<double> given) {
+  if (!kind.value) {
+    if (given) return fail("fault {}: takes no value, {} was given", kind.name, *given);
+    return 0.0;
+  }
+  const FaultValue& rule = *kind.value;
+  const double value = given.value_or(rule.if_omitted);
+  const bool in_range = value >= rule.least && value <= rule.most;  // false for not-a-number
+  if (!in_range || (rule.whole && value != std::floor(value))) {
+    return fail("fault {}: {} is not a {}number from {:.0f} to {:.0f} {}", kind.name, value,
+                rule.whole ? "whole " : "", rule.least, rule.most, rule.unit);
+  }
+  return value;
+}
+
+}  // namespace
+
+std::string_view to_string(Health health) {
+  switch (health) {
+    case Health::healthy:
+      return "healthy";
+    case Health::degraded:
+      return "degraded";
+    case Health::failed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+Health Condition::health() const {
+  if (failed) return Health::failed;
+  return degraded || overheated ? Health::degraded : Health::healthy;
+}
+
+std::span<const FaultKind> fault_kinds() {
+  return kFaultKinds;
+}
+
+Result<void> inject_fault(Condition& condition, std::string_view name,
+                          std::optional<double> value) {
+  const auto kind = find_fault(name);
+  if (!kind) return std::unexpected(kind.error());
+  const auto number = value_for(**kind, value);
+  if (!number) return std::unexpected(number.error());
+  (*kind)->inject(condition, *number);
+  return {};
+}
+
+Result<void> heal_fault(Condition& condition, std::optional<std::string_view> name) {
+  if (!name) {
+    condition = Condition{};
+    return {};
+  }
+  const auto kind = find_fault(*name);
+  if (!kind) return std::unexpected(kind.error());
+  (*kind)->heal(condition);
+  return {};
+}
+
+std::vector<std::string_view> active_faults(const Condition& condition) {
+  std::vector<std::string_view> names;
+  for (const FaultKind& kind : kFaultKinds) {
+    if (kind.is_active(condition)) names.push_back(kind.name);
+  }
+  return names;
+}
+
+}  // namespace mockdev::accel

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The registers in BAR0: what abi/mock_accel.h promises, as a table.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "accel/device_memory.h"
+#include "accel/faults.h"
+#include "base/units.h"
+#include "base/uuid.h"
+#include "mock_accel.h"
+#include "pci/msix.h"
+
+namespace mockdev::accel {
+
+/// What the registers show and change: all of the accelerator but its configuration space. Not
+/// thread-safe.
+struct State {
+  State(const Uuid& device_uuid, ByteCount memory_size, std::uint32_t capability_bits)
+      : uuid(device_uuid), capabilities(capability_bits), memory(memory_size) {}
+
+  const Uuid uuid;
+  const std::uint32_t capabilities;  ///< MOCK_ACCEL_CAP_*
+
+  // A device with an owner is allocated; one that is allocated need not have an owner.
+  bool allocated = false;
+  Uuid owner;
+
+  struct Passphrase {
+    std::uint32_t length = kDefaultLength;  ///< words, as written: not yet checked
+    std::uint32_t status = MOCK_ACCEL_PASSPHRASE_STATUS_IDLE;
+    std::uint32_t count = 0;
+    std::string text;
+
+    static constexpr std::uint32_t kDefaultLength = 6;
+  } passphrase;
+
+  Condition condition;
+  DeviceMemory memory;
+  pci::Msix msix{MOCK_ACCEL_VECTORS};
+
+  /// A reset of any kind: the device is free and all that an owner left is gone. The hardware's
+  /// condition stays.
+  void reset();
+};
+
+enum class Access : std::uint8_t { read_only, read_write, write_only };
+
+/// One row a register.
+struct Register {
+  std::uint16_t offset;
+  std::uint16_t size;  ///< bytes
+  std::string_view name;
+  Access access;
+  std::string_view meaning;
+
+  /// Fills `into`, of the register's size and zeroed, with its value. None: reads 0.
+  void (*read)(const State& state, std::span<std::byte> into);
+  /// Takes a new value of the register's size. None: writes are ignored.
+  void (*write)(State& state, std::span<const std::byte> value);
+};
+
+/// All registers by offset, none overlapping another; docs/registers.md shows the same rows.
+[[nodiscard]] std::span<const Register> registers();
+
+/// An access of any length and alignment within the BAR, which may touch several registers or
+/// parts of one. Gaps read 0 and ignore writes. A register that is written in part gets its other
+/// bytes as they read.
+void read_registers(const State& state, std::uint64_t offset, std::span<std::byte> into);
+void write_registers(State& state, std::uint64_t offset, std::span<const std::byte> data);
+
+}  // namespace mockdev::accel
