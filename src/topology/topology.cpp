@@ -20,10 +20,6 @@ namespace {
 
 constexpr std::size_t kMaxProblems = 100;
 
-constexpr ByteCount kDefaultMemory = 16_GiB;
-constexpr unsigned kDefaultVfs = 16;
-constexpr std::uint32_t kDefaultCapabilities = MOCK_ACCEL_CAP_COMPUTE;
-
 constexpr unsigned kMaxPciId = 0xfffe;  // 0xffff reads as "nothing there"
 
 /// Where a device stands in the file, to be written as a path only when something is wrong.
@@ -72,7 +68,7 @@ struct NodeDraft {
 };
 
 struct FileDraft {
-  PciIds ids{MOCK_ACCEL_PCI_VENDOR, MOCK_ACCEL_PCI_DEVICE_PF, MOCK_ACCEL_PCI_DEVICE_VF};
+  PciIds ids = kDefaultIds;
   std::optional<std::vector<NodeDraft>> nodes;
 };
 
@@ -251,21 +247,9 @@ class Reader {
       report_kind(value, path, "a size, such as 512MiB or 16GiB");
       return std::nullopt;
     }
-    const Result<ByteCount> size = parse_byte_count(value.text);
-    if (!size) {
-      // The parser repeats the text as it is, which is not fit for a terminal.
-      report_kind(value, path, "a size, such as 512MiB or 16GiB, of less than 2^64 bytes");
-    } else if (*size < kMemoryGranule) {
-      report(value.line, fmt::format("{}: {} is less than {}", path, *size, kMemoryGranule));
-    } else if (size->value() % kMemoryGranule.value() != 0) {
-      report(value.line,
-             fmt::format("{}: {} is not a multiple of {}", path, *size, kMemoryGranule));
-    } else if (*size > kMaxMemory) {
-      report(value.line,
-             fmt::format("{}: {} is more than the {} that a PF can have", path, *size, kMaxMemory));
-    } else {
-      return *size;
-    }
+    const Result<ByteCount> size = parse_memory(value.text);
+    if (size) return *size;
+    report(value.line, fmt::format("{}: {}", path, size.error().message));
     return std::nullopt;
   }
 
@@ -434,15 +418,13 @@ class Reader {
   }
 
   std::uint32_t read_capability(const Value& value, const std::string& path) {
-    const auto known =
-        std::ranges::find(accel::kCapabilities, value.text, &accel::Capability::name);
-    if (value.kind == Value::Kind::text && known != accel::kCapabilities.end()) return known->bit;
-    std::vector<std::string_view> names;
-    for (const accel::Capability& capability : accel::kCapabilities) {
-      names.push_back(capability.name);
+    if (value.kind != Value::Kind::text) {
+      report_kind(value, path, "the name of a capability");
+      return 0;
     }
-    report(value.line, fmt::format("{}: {} is not a capability{}", path, described(value),
-                                   suggestion(value.text, names)));
+    const Result<std::uint32_t> bit = parse_capability(value.text);
+    if (bit) return *bit;
+    report(value.line, fmt::format("{}: {}", path, bit.error().message));
     return 0;
   }
 
@@ -537,12 +519,6 @@ class Reader {
     return device;
   }
 
-  static ByteCount even_share(ByteCount memory, std::uint16_t vfs) {
-    if (vfs == 0) return 0_B;
-    const std::uint64_t share = memory.value() / vfs;
-    return ByteCount{share - (share % kMemoryGranule.value())};
-  }
-
   void check_vf_memory(const Place& place, const DeviceDraft& draft, const Device& device) {
     if (draft.memory.wrong() || draft.vfs.wrong() || draft.vf_memory.wrong()) return;
     if (device.vfs == 0) {
@@ -603,6 +579,36 @@ class Reader {
 };
 
 }  // namespace
+
+Result<ByteCount> parse_memory(std::string_view text) {
+  const Result<ByteCount> size = parse_byte_count(text);
+  if (!size) {
+    // Not the parser's own words: they repeat the text as it is, which a terminal may obey.
+    return fail("{} is not a size, such as 512MiB or 16GiB, of less than 2^64 bytes", shown(text));
+  }
+  if (*size < kMemoryGranule) return fail("{} is less than {}", *size, kMemoryGranule);
+  if (size->value() % kMemoryGranule.value() != 0) {
+    return fail("{} is not a multiple of {}", *size, kMemoryGranule);
+  }
+  if (*size > kMaxMemory) {
+    return fail("{} is more than the {} that a device can have", *size, kMaxMemory);
+  }
+  return size;
+}
+
+Result<std::uint32_t> parse_capability(std::string_view name) {
+  const auto* const known = std::ranges::find(accel::kCapabilities, name, &accel::Capability::name);
+  if (known != accel::kCapabilities.end()) return known->bit;
+  std::vector<std::string_view> names;
+  for (const accel::Capability& capability : accel::kCapabilities) names.push_back(capability.name);
+  return fail("{} is not a capability{}", shown(name), suggestion(name, names));
+}
+
+ByteCount even_share(ByteCount memory, std::uint16_t vfs) {
+  if (vfs == 0) return 0_B;
+  const std::uint64_t share = memory.value() / vfs;
+  return ByteCount{share - (share % kMemoryGranule.value())};
+}
 
 std::expected<Topology, std::vector<Problem>> parse(std::string_view yaml) {
   const auto document = read_document(yaml);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "base/uuid.h"
+#include "mock_accel.h"
 
 namespace mockdev::topology {
 
@@ -59,6 +60,23 @@ struct Topology {
   PciIds ids;
   std::vector<Node> nodes;
 };
+
+/// Defaults of what a file leaves out.
+inline constexpr PciIds kDefaultIds{MOCK_ACCEL_PCI_VENDOR, MOCK_ACCEL_PCI_DEVICE_PF,
+                                    MOCK_ACCEL_PCI_DEVICE_VF};
+inline constexpr ByteCount kDefaultMemory = 16_GiB;
+inline constexpr std::uint16_t kDefaultVfs = 16;
+inline constexpr std::uint32_t kDefaultCapabilities = MOCK_ACCEL_CAP_COMPUTE;
+
+/// Reads the memory size of a device, such as "16GiB": a multiple of kMemoryGranule, up to
+/// kMaxMemory.
+[[nodiscard]] Result<ByteCount> parse_memory(std::string_view text);
+
+/// The bit of a capability's name. The error says which names there are.
+[[nodiscard]] Result<std::uint32_t> parse_capability(std::string_view name);
+
+/// What each of `vfs` VFs gets of `memory` where nothing else is said: an even share.
+[[nodiscard]] ByteCount even_share(ByteCount memory, std::uint16_t vfs);
 
 /// What is wrong with a topology file, and where.
 struct Problem {
