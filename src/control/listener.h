@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The side of the control socket that answers.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <vector>
+
+#include "base/error.h"
+#include "control/protocol.h"
+#include "vfio_user/listener.h"
+
+namespace mockdev::control {
+
+/// Clients that are connected at a time. One more takes the place of the one that has been quiet
+/// for longest.
+inline constexpr std::size_t kMaxClients = 64;
+/// Reply bytes that a client may leave unread before it asks again; with more it is dropped.
+inline constexpr ByteCount kMaxUnread = 1_MiB;
+
+/// Answers all clients of a control socket, in one thread. No client, whether it is slow, silent
+/// or talks rubbish, holds up another.
+class Listener {
+ public:
+  /// Listens at `path`, for this user only, by the rules of vfio_user::Listener::open(). Clients
+  /// may connect from now on; they get answers once serve() runs.
+  [[nodiscard]] static Result<Listener> bind(const std::filesystem::path& path);
+
+  /// Answers requests by `verbs` until `stop` can be read from, which it is not.
+  void serve(const std::vector<Verb>& verbs, int stop);
+
+ private:
+  explicit Listener(vfio_user::Listener listener) : listener_(std::move(listener)) {}
+
+  vfio_user::Listener listener_;
+};
+
+}  // namespace mockdev::control
