@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the command line asks for: which devices, behind which sockets.
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "topology/topology.h"
+
+namespace mockdev::server {
+
+/// One device, where it stands and where it is reached.
+struct Placement {
+  std::string node;
+  unsigned numa;
+  topology::Device device;
+  std::filesystem::path socket;  ///< empty in a dry run without a socket folder
+};
+
+struct Plan {
+  topology::PciIds ids;
+  std::vector<Placement> devices;  ///< at least one
+  std::optional<std::filesystem::path> control;
+  std::string log_level;
+  bool sandbox = true;
+  bool dry_run = false;
+};
+
+/// A command line that leads to no server: the text that it gets and the exit code, 0 for help and
+/// version, 2 for what is wrong.
+struct Refusal {
+  int exit_code;
+  std::string text;
+};
+
+/// Reads the command line and the environment variables that stand in for it, and the topology file
+/// that they name. docs/server.md has the reference.
+[[nodiscard]] std::expected<Plan, Refusal> make_plan(int argc, const char* const* argv);
+
+/// What would be served, one line a device, for people.
+[[nodiscard]] std::string describe(const Plan& plan);
+
+}  // namespace mockdev::server

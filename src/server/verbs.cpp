@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/verbs.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <unistd.h>
+
+#include "accel/capabilities.h"
+#include "accel/faults.h"
+#include "base/log.h"
+#include "mock_accel.h"
+
+namespace mockdev::server {
+namespace {
+
+using nlohmann::json;
+
+json capability_names(std::uint32_t bits) {
+  json names = json::array();
+  for (const accel::Capability& capability : accel::kCapabilities) {
+    if ((bits & capability.bit) != 0) names.push_back(capability.name);
+  }
+  return names;
+}
+
+json entry(const HostedDevice& hosted, const vfio_user::Server& server) {
+  const auto& [node, numa, device, socket] = hosted.place;
+  const accel::Snapshot now = hosted.accelerator->snapshot();
+  return {
+      {"node", node},
+      {"name", device.name},
+      {"numa", numa},
+      {"slot", device.slot},
+      {"uuid", to_string(device.uuid)},
+      {"memory", device.memory.value()},
+      {"vfs", device.vfs},
+      {"capabilities", capability_names(device.capabilities)},
+      {"health", accel::to_string(now.health)},
+      {"temperature", now.temperature},
+      {"error_count", now.error_count},
+      {"status", now.allocated ? "allocated" : "free"},
+      {"owner", now.owner.is_nil() ? json(nullptr) : json(to_string(now.owner))},
+      {"faults", now.faults},
+      {"socket", socket.native()},
+      {"connected", server.connected(socket)},
+  };
+}
+
+Result<json> version() {
+  return json{{"version", MOCK_DEVICE_VERSION},
+              {"abi", MOCK_ACCEL_ABI_VERSION},
+              {"pid", static_cast<long>(::getpid())}};
+}
+
+/// The faults that there are, for help texts.
+Result<json> faults() {
+  json rows = json::array();
+  for (const accel::FaultKind& kind : accel::fault_kinds()) {
+    json row = {{"name", kind.name}, {"meaning", kind.meaning}, {"value", nullptr}};
+    if (kind.value) {
+      row["value"] = {{"unit", kind.value->unit},
+                      {"least", kind.value->least},
+                      {"most", kind.value->most},
+                      {"default", kind.value->if_omitted}};
+    }
+    rows.push_back(std::move(row));
+  }
+  return json{{"faults", std::move(rows)}};
+}
+
+/// An argument that is a text; none if it was not given.
+Result<std::optional<std::string>> text_of(const json& request, const char* name) {
+  const auto found = request.find(name);
+  if (found == request.end()) return std::nullopt;
+  if (!found->is_string()) return fail("{}: has to be a text", name);
+  return found->get<std::string>();
+}
+
+Result<std::optional<double>> number_of(const json& request, const char* name) {
+  const auto found = request.find(name);
+  if (found == request.end()) return std::nullopt;
+  if (!found->is_number()) return fail("{}: has to be a number", name);
+  return found->get<double>();
+}
+
+/// The device that a request is about.
+Result<const HostedDevice*> device_of(const json& request, std::span<const HostedDevice> devices) {
+  const auto address = text_of(request, "device");
+  if (!address) return std::unexpected(address.error());
+  return find_device(devices, **address);
+}
+
+Result<void> inject(const json& request, const HostedDevice& device) {
+  const auto fault = text_of(request, "fault");
+  if (!fault) return std::unexpected(fault.error());
+  const auto value = number_of(request, "value");
+  if (!value) return std::unexpected(value.error());
+  if (auto injected = device.accelerator->inject(**fault, *value); !injected) return injected;
+  log::info("{}/{}: fault {} injected", device.place.node, device.place.device.name, **fault);
+  return {};
+}
+
+Result<void> heal(const json& request, const HostedDevice& device) {
+  const auto fault = text_of(request, "fault");
+  if (!fault) return std::unexpected(fault.error());
+  const std::optional<std::string_view> name = *fault;
+  if (auto healed = device.accelerator->heal(name); !healed) return healed;
+  log::info("{}/{}: {} healed", device.place.node, device.place.device.name,
+            name.value_or("all faults"));
+  return {};
+}
+
+}  // namespace
+
+std::vector<control::Verb> control_verbs(std::span<const HostedDevice> devices,
+                                         const vfio_user::Server& server) {
+  /// Does something to one device and replies with what the device is then.
+  const auto on_device = [devices, &server](auto change) {
+    return [devices, &server, change](const json& request) -> Result<json> {
+      const auto device = device_of(request, devices);
+      if (!device) return std::unexpected(device.error());
+      if (auto changed = change(request, **device); !changed) {
+        return std::unexpected(changed.error());
+      }
+      return json{{"device", entry(**device, server)}};
+    };
+  };
+  const auto list = [devices, &server](const json&) -> Result<json> {
+    json entries = json::array();
+    for (const HostedDevice& device : devices) entries.push_back(entry(device, server));
+    return json{{"devices", std::move(entries)}};
+  };
+  return {
+      {"version", {}, [](const json&) { return version(); }},
+      {"list", {}, list},
+      {"faults", {}, [](const json&) { return faults(); }},
+      {"fault", {{"device"}, {"fault"}, {"value", false}}, on_device(inject)},
+      {"heal", {{"device"}, {"fault", false}}, on_device(heal)},
+  };
+}
+
+}  // namespace mockdev::server
