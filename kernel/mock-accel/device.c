@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mock-accel: a function's device in class mock-accel: name, links, life.
+ */
+#include <linux/idr.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+
+#include "mock_accel_drv.h"
+
+static DEFINE_IDA(mock_numbers);
+
+static void mock_device_release(struct device *dev)
+{
+	struct mock_device *mdev = to_mock_device(dev);
+
+	mutex_destroy(&mdev->lock);
+	kfree(mdev);
+}
+
+static struct class mock_class = {
+	.name = "mock-accel",
+	.dev_groups = mock_attribute_groups,
+	.dev_release = mock_device_release,
+};
+
+int mock_class_register(void)
+{
+	return class_register(&mock_class);
+}
+
+void mock_class_unregister(void)
+{
+	class_unregister(&mock_class);
+}
+
+/* NULL: no memory. Given back by put_device(&mdev->dev). */
+struct mock_device *mock_device_alloc(struct pci_dev *pdev, void __iomem *regs)
+{
+	struct mock_device *mdev = kzalloc(sizeof(*mdev), GFP_KERNEL);
+
+	if (!mdev)
+		return NULL;
+	mutex_init(&mdev->lock);
+	init_waitqueue_head(&mdev->removal);
+	mdev->pdev = pdev;
+	mdev->regs = regs;
+	mdev->state = MOCK_LIVE;
+	mdev->dev.class = &mock_class;
+	mdev->dev.parent = &pdev->dev;
+	device_initialize(&mdev->dev);
+	return mdev;
+}
+
+static u64 mock_address(struct pci_dev *pdev)
+{
+	return (u64)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
+}
+
+/* How many of its kind stand before a function in the order of PCI addresses. */
+static int mock_rank(struct pci_dev *pdev)
+{
+	struct pci_dev *other = NULL;
+	int rank = 0;
+
+	while ((other = pci_get_device(pdev->vendor, pdev->device, other)))
+		rank += !other->is_virtfn && mock_address(other) < mock_address(pdev);
+	return rank;
+}
+
+/*
+ * The rank, if that is free: names then do not depend on the order in which functions are found
+ * and bound, nor on the health of their neighbours. Else the lowest number that is free.
+ */
+static int mock_take_number(struct pci_dev *pdev)
+{
+	int rank = mock_rank(pdev);
+	int number = ida_alloc_range(&mock_numbers, rank, rank, GFP_KERNEL);
+
+	return number == -ENOSPC ? ida_alloc(&mock_numbers, GFP_KERNEL) : number;
+}
+
+/*
+ * mockN for a PF, mockN_vfM for a VF after its PF. A VF whose PF is not driven here, as one that
+ * was given to a VM, is named like a PF.
+ */
+int mock_device_name(struct mock_device *mdev)
+{
+	struct mock_device *pf = mock_physfn(mdev->pdev);
+	int vf = pci_iov_vf_id(mdev->pdev);
+	int err;
+
+	if (pf) {
+		snprintf(mdev->link, sizeof(mdev->link), "virtfn%d", vf);
+		err = dev_set_name(&mdev->dev, "mock%d_vf%d", pf->number, vf);
+		if (err)
+			return err;
+		get_device(&pf->dev);
+		mdev->pf = pf;
+		return 0;
+	}
+
+	mdev->number = mock_take_number(mdev->pdev);
+	if (mdev->number < 0)
+		return mdev->number;
+	err = dev_set_name(&mdev->dev, "mock%d", mdev->number);
+	if (err)
+		ida_free(&mock_numbers, mdev->number);
+	return err;
+}
+
+/* The next device may have the name, even while a file of this one is still open. */
+void mock_device_unname(struct mock_device *mdev)
+{
+	if (mdev->pf)
+		put_device(&mdev->pf->dev);
+	else
+		ida_free(&mock_numbers, mdev->number);
+}
+
+/* The PF outlives its VFs: it disables SR-IOV, which unbinds them, before it goes. */
+static int mock_link_pf(struct mock_device *mdev)
+{
+	int err;
+
+	if (!mdev->pf)
+		return 0;
+	err = sysfs_create_link(&mdev->dev.kobj, &mdev->pf->dev.kobj, "physfn");
+	if (err)
+		return err;
+	return sysfs_create_link(&mdev->pf->dev.kobj, &mdev->dev.kobj, mdev->link);
+}
+
+static void mock_unlink_pf(struct mock_device *mdev)
+{
+	if (mdev->pf)
+		sysfs_remove_link(&mdev->pf->dev.kobj, mdev->link);
+}
+
+/* Whoever hears of the new device finds its directory complete: the uevent comes last. */
+int mock_device_register(struct mock_device *mdev)
+{
+	int err;
+
+	dev_set_uevent_suppress(&mdev->dev, true);
+	err = mock_cdev_add(mdev);
+	if (err)
+		return err;
+	err = mock_link_sriov(mdev) ?: mock_link_pf(mdev);
+	if (err) {
+		mock_cdev_del(mdev);
+		return err;
+	}
+	dev_set_uevent_suppress(&mdev->dev, false);
+	kobject_uevent(&mdev->dev.kobj, KOBJ_ADD);
+	return 0;
+}
+
+/* Afterwards no register is touched. Open files stay, and give ENODEV. */
+void mock_device_unregister(struct mock_device *mdev)
+{
+	mutex_lock(&mdev->lock);
+	WRITE_ONCE(mdev->state, MOCK_REMOVED);
+	mutex_unlock(&mdev->lock);
+	wake_up_all(&mdev->removal);
+
+	mock_unlink_pf(mdev);
+	mock_cdev_del(mdev);
+}
