@@ -20,7 +20,7 @@ enum class Health : std::uint8_t { healthy, degraded, failed };
 
 /// "pf", "vf".
 [[nodiscard]] std::string_view to_string(Kind kind);
-/// "free", "allocated".
+/// "free", "allocated"; the kernel itself writes 0 and 1.
 [[nodiscard]] std::string_view to_string(Status status);
 /// "healthy", "degraded", "failed".
 [[nodiscard]] std::string_view to_string(Health health);
@@ -29,6 +29,14 @@ enum class Health : std::uint8_t { healthy, degraded, failed };
 [[nodiscard]] Result<Kind> parse_kind(std::string_view text);
 [[nodiscard]] Result<Status> parse_status(std::string_view text);
 [[nodiscard]] Result<Health> parse_health(std::string_view text);
+
+/// What a device says of itself at this moment.
+struct Readings {
+  Status status = Status::free;
+  std::optional<Uuid> owner;      ///< UID of the claim that holds it
+  std::int32_t temperature = 0;   ///< thousandths of a degree Celsius
+  std::uint32_t error_count = 0;  ///< since power-on
+};
 
 /// The VFs of a PF.
 struct Vfs {
@@ -42,19 +50,16 @@ struct Device {
   Kind kind = Kind::pf;
   Uuid uuid;
   ByteCount memory;
-  std::uint32_t capabilities = 0;  ///< MOCK_ACCEL_CAP_*
-  Status status = Status::free;
-  std::optional<Uuid> owner;          ///< UID of the claim that holds it
+  std::uint32_t capabilities = 0;     ///< MOCK_ACCEL_CAP_*
   std::optional<unsigned> numa_node;  ///< none: the machine does not say
   std::string fw_version;             ///< "1.0.0"
   unsigned abi_version = 0;
   Health health = Health::healthy;
-  std::int32_t temperature = 0;  ///< thousandths of a degree Celsius
-  std::uint32_t error_count = 0;
+  std::optional<Readings> readings;   ///< none: it has failed and no longer answers
   Vfs vfs;                            ///< of a PF; zeroes for a VF
   Bdf pci;                            ///< its own address
   std::optional<Bdf> port;            ///< the port above it; none: it stands on a root bus
-  std::optional<std::string> physfn;  ///< of a VF: the name of its PF
+  std::optional<std::string> physfn;  ///< of a VF: its PF's name, if the same driver has that
 };
 
 }  // namespace mockdev::discovery

@@ -6,7 +6,6 @@
 #include <charconv>
 #include <limits>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <utility>
 
@@ -41,6 +40,13 @@ Result<std::uint32_t> parse_mask(std::string_view text) {
   return parse_number<std::uint32_t>(text.substr(2), 16);
 }
 
+/// The kernel spells the status as the register's number.
+Result<Status> parse_status_number(std::string_view text) {
+  if (text == "0") return Status::free;
+  if (text == "1") return Status::allocated;
+  return fail("\"{}\" is neither 0 (free) nor 1 (allocated)", text);
+}
+
 Result<std::string> parse_word(std::string_view text) {
   const auto plain = [](char c) { return c > ' ' && c <= '~'; };
   if (text.empty() || !std::ranges::all_of(text, plain)) return fail("\"{}\" is not a word", text);
@@ -65,58 +71,70 @@ Result<void> store_unless(std::string_view none, std::string_view text,
   return store(parse(text), into);
 }
 
-/// One row an attribute file: how its text, without the newline, becomes a part of the device.
+/// One row an attribute file: how its text, without the newline, becomes a part of a `Part`.
+template <typename Part>
 struct Attribute {
   const char* name;
-  Result<void> (*read)(std::string_view text, Device& device);
+  Result<void> (*parse)(std::string_view text, Part& part);
 };
 
-constexpr std::array<Attribute, 12> kAttributes = {{
-    {"device_type", [](auto text, Device& d) { return store(parse_kind(text), d.kind); }},
-    {"uuid", [](auto text, Device& d) { return store(parse_uuid(text), d.uuid); }},
+/// What the driver knows of a device, whether that answers or not.
+constexpr std::array<Attribute<Device>, 8> kIdentity = {{
+    {"device_type", [](auto text, auto& d) { return store(parse_kind(text), d.kind); }},
+    {"uuid", [](auto text, auto& d) { return store(parse_uuid(text), d.uuid); }},
     {"memory_size",
-     [](auto text, Device& d) { return store(parse_decimal<std::uint64_t>(text), d.memory); }},
-    {"capabilities", [](auto text, Device& d) { return store(parse_mask(text), d.capabilities); }},
-    {"status", [](auto text, Device& d) { return store(parse_status(text), d.status); }},
-    {"owner", [](auto text, Device& d) { return store_unless("", text, parse_uuid, d.owner); }},
+     [](auto text, auto& d) { return store(parse_decimal<std::uint64_t>(text), d.memory); }},
+    {"capabilities", [](auto text, auto& d) { return store(parse_mask(text), d.capabilities); }},
     {"numa_node",
-     [](auto text, Device& d) {
+     [](auto text, auto& d) {
        return store_unless("-1", text, parse_decimal<unsigned>, d.numa_node);
      }},
-    {"fw_version", [](auto text, Device& d) { return store(parse_word(text), d.fw_version); }},
+    {"fw_version", [](auto text, auto& d) { return store(parse_word(text), d.fw_version); }},
     {"abi_version",
-     [](auto text, Device& d) { return store(parse_decimal<unsigned>(text), d.abi_version); }},
-    {"health", [](auto text, Device& d) { return store(parse_health(text), d.health); }},
+     [](auto text, auto& d) { return store(parse_decimal<unsigned>(text), d.abi_version); }},
+    {"health", [](auto text, auto& d) { return store(parse_health(text), d.health); }},
+}};
+
+/// What the device itself has to answer.
+constexpr std::array<Attribute<Readings>, 4> kReadings = {{
+    {"status", [](auto text, auto& r) { return store(parse_status_number(text), r.status); }},
+    {"owner", [](auto text, auto& r) { return store_unless("", text, parse_uuid, r.owner); }},
     {"temperature",
-     [](auto text, Device& d) { return store(parse_decimal<std::int32_t>(text), d.temperature); }},
+     [](auto text, auto& r) { return store(parse_decimal<std::int32_t>(text), r.temperature); }},
     {"error_count",
-     [](auto text, Device& d) { return store(parse_decimal<std::uint32_t>(text), d.error_count); }},
+     [](auto text, auto& r) { return store(parse_decimal<std::uint32_t>(text), r.error_count); }},
 }};
 
-constexpr std::array<Attribute, 2> kPfAttributes = {{
+constexpr std::array<Attribute<Vfs>, 2> kSriov = {{
     {"sriov_totalvfs",
-     [](auto text, Device& d) { return store(parse_decimal<unsigned>(text), d.vfs.total); }},
+     [](auto text, auto& v) { return store(parse_decimal<unsigned>(text), v.total); }},
     {"sriov_numvfs",
-     [](auto text, Device& d) { return store(parse_decimal<unsigned>(text), d.vfs.enabled); }},
+     [](auto text, auto& v) { return store(parse_decimal<unsigned>(text), v.enabled); }},
 }};
 
-/// Reads one attribute of the device whose folder is `folder`.
-Result<void> read_attribute(const fs::path& folder, const Attribute& attribute, Device& device) {
-  const auto content = read_file(folder / attribute.name, kAttributeLimit);
-  if (!content) return std::unexpected(content.error());
-  std::string_view text = *content;
-  if (text.ends_with('\n')) text.remove_suffix(1);
-  const auto read = attribute.read(text, device);
-  if (!read) return with_context(attribute.name, read.error());
+/// The text of an attribute, without its newline.
+Result<std::string> attribute_text(const fs::path& folder, const char* name) {
+  auto text = read_file(folder / name, kAttributeLimit);
+  if (text && text->ends_with('\n')) text->pop_back();
+  return text;
+}
+
+template <typename Part, std::size_t count>
+Result<void> read_attributes(const fs::path& folder,
+                             const std::array<Attribute<Part>, count>& attributes, Part& part) {
+  for (const Attribute<Part>& attribute : attributes) {
+    const auto text = attribute_text(folder, attribute.name);
+    if (!text) return std::unexpected(text.error());
+    if (auto parsed = attribute.parse(*text, part); !parsed) {
+      return with_context(attribute.name, parsed.error());
+    }
+  }
   return {};
 }
 
-Result<void> read_attributes(const fs::path& folder, std::span<const Attribute> attributes,
-                             Device& device) {
-  for (const Attribute& attribute : attributes) {
-    if (auto read = read_attribute(folder, attribute, device); !read) return read;
-  }
-  return {};
+/// Whether the device answers its driver. One that does not has failed, and the driver says so.
+bool answers(const fs::path& folder, const Device& device) {
+  return device.health != Health::failed || attribute_text(folder, kReadings.front().name);
 }
 
 // ---- Links ----
@@ -135,12 +153,12 @@ Result<void> read_pci_address(const fs::path& folder, Device& device) {
   return {};
 }
 
-Result<void> read_physfn(const fs::path& folder, Device& device) {
+/// The name of a VF's PF. A VF whose PF another driver has, has none.
+std::optional<std::string> physfn_name(const fs::path& folder) {
   std::error_code error;
   const fs::path target = fs::read_symlink(folder / "physfn", error);
-  if (error) return fail("{}: {}", (folder / "physfn").native(), error.message());
-  device.physfn = target.filename().native();
-  return {};
+  if (error) return std::nullopt;
+  return target.filename().native();
 }
 
 // ---- Devices ----
@@ -148,13 +166,18 @@ Result<void> read_physfn(const fs::path& folder, Device& device) {
 Result<Device> read_device(const fs::path& folder) {
   Device device;
   device.name = folder.filename().native();
-  const auto fill = [&]() -> Result<void> {
-    if (auto read = read_attributes(folder, kAttributes, device); !read) return read;
-    if (auto read = read_pci_address(folder, device); !read) return read;
-    if (device.kind == Kind::vf) return read_physfn(folder, device);
-    return read_attributes(folder, kPfAttributes, device);
+  const auto read = [&]() -> Result<void> {
+    if (auto identity = read_attributes(folder, kIdentity, device); !identity) return identity;
+    if (auto address = read_pci_address(folder, device); !address) return address;
+    if (device.kind == Kind::vf) {
+      device.physfn = physfn_name(folder);
+    } else if (auto sriov = read_attributes(folder, kSriov, device.vfs); !sriov) {
+      return sriov;
+    }
+    if (!answers(folder, device)) return {};
+    return read_attributes(folder, kReadings, device.readings.emplace());
   };
-  if (auto filled = fill(); !filled) return std::unexpected(filled.error());
+  if (auto done = read(); !done) return std::unexpected(done.error());
   return device;
 }
 

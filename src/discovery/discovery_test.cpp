@@ -41,8 +41,8 @@ TEST_F(Discovery, ReadsEveryAttribute) {
               .pci = "pci0000:10/0000:10:01.0/0000:11:00.0",
               .attributes = {{"uuid", "00000000-0000-0000-0000-000000000003"},
                              {"memory_size", "17179869184"},
-                             {"capabilities", "0x9"},
-                             {"status", "allocated"},
+                             {"capabilities", "0x00000009"},
+                             {"status", "1"},
                              {"owner", "11111111-2222-3333-4444-555555555555"},
                              {"numa_node", "1"},
                              {"fw_version", "2.1.7"},
@@ -56,18 +56,19 @@ TEST_F(Discovery, ReadsEveryAttribute) {
   ASSERT_THAT(inventory.problems, IsEmpty());
   ASSERT_THAT(inventory.devices, ElementsAre(named("mock3")));
   const Device& device = inventory.devices.front();
+  ASSERT_TRUE(device.readings);
   EXPECT_EQ(device.kind, Kind::pf);
   EXPECT_EQ(to_string(device.uuid), "00000000-0000-0000-0000-000000000003");
   EXPECT_EQ(device.memory, 16_GiB);
   EXPECT_EQ(device.capabilities, 9U);
-  EXPECT_EQ(device.status, Status::allocated);
-  EXPECT_EQ(device.owner, *parse_uuid("11111111-2222-3333-4444-555555555555"));
+  EXPECT_EQ(device.readings->status, Status::allocated);
+  EXPECT_EQ(device.readings->owner, *parse_uuid("11111111-2222-3333-4444-555555555555"));
   EXPECT_EQ(device.numa_node, 1U);
   EXPECT_EQ(device.fw_version, "2.1.7");
   EXPECT_EQ(device.abi_version, 1U);
   EXPECT_EQ(device.health, Health::degraded);
-  EXPECT_EQ(device.temperature, -5000);
-  EXPECT_EQ(device.error_count, 4294967295U);
+  EXPECT_EQ(device.readings->temperature, -5000);
+  EXPECT_EQ(device.readings->error_count, 4294967295U);
   EXPECT_EQ(device.vfs.total, 16U);
   EXPECT_EQ(device.vfs.enabled, 4U);
   EXPECT_EQ(to_string(device.pci), "0000:11:00.0");
@@ -79,7 +80,7 @@ TEST_F(Discovery, NobodyAndNowhereAreNone) {
   sysfs_.add({.pci = "pci0000:00/0000:00:05.0", .attributes = {{"numa_node", "-1"}}});
   const Inventory inventory = look();
   ASSERT_THAT(inventory.devices, ElementsAre(named("mock0")));
-  EXPECT_EQ(inventory.devices.front().owner, std::nullopt);
+  EXPECT_EQ(inventory.devices.front().readings->owner, std::nullopt);
   EXPECT_EQ(inventory.devices.front().numa_node, std::nullopt);
   EXPECT_EQ(inventory.devices.front().port, std::nullopt);
 }
@@ -119,6 +120,31 @@ TEST_F(Discovery, ALoadedModuleMayHaveNoDevices) {
   const Inventory inventory = look();
   EXPECT_TRUE(inventory.module_loaded);
   EXPECT_THAT(inventory.devices, IsEmpty());
+}
+
+TEST_F(Discovery, AVfWhosePfAnotherDriverHasIsADevice) {
+  sysfs_.add({.name = "mock0", .attributes = {{"device_type", "vf"}}});
+  const Inventory inventory = look();
+  ASSERT_THAT(inventory.devices, ElementsAre(named("mock0")));
+  EXPECT_EQ(inventory.devices.front().physfn, std::nullopt);
+}
+
+TEST_F(Discovery, ADeviceThatNoLongerAnswersIsShownAsFailed) {
+  sysfs_.add({});
+  sysfs_.set("mock0", "health", "failed");
+  for (const char* unanswered : {"status", "owner", "temperature", "error_count"}) {
+    std::filesystem::remove(sysfs_.class_folder() / "mock0" / unanswered);
+  }
+  const Inventory inventory = look();
+  ASSERT_THAT(inventory.devices, ElementsAre(named("mock0")));
+  EXPECT_EQ(inventory.devices.front().health, Health::failed);
+  EXPECT_FALSE(inventory.devices.front().readings);
+}
+
+TEST_F(Discovery, AFailedDeviceThatAnswersHasItsReadings) {
+  sysfs_.add({});
+  sysfs_.set("mock0", "health", "failed");
+  EXPECT_EQ(look().devices.front().readings->temperature, 42000);
 }
 
 TEST_F(Discovery, ADeviceThatVanishedIsLeftOut) {
@@ -183,7 +209,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"memory_size", "18446744073709551616", "is not a number"},
         BadValue{"capabilities", "3", "\"3\" is not a hexadecimal mask, such as 0x3"},
         BadValue{"capabilities", "0x100000000", "is not a number"},
-        BadValue{"status", "busy", "\"busy\" is none of free, allocated"},
+        BadValue{"status", "busy", "\"busy\" is neither 0 (free) nor 1 (allocated)"},
         BadValue{"owner", "me", "me is not a UUID"},
         BadValue{"numa_node", "-2", "\"-2\" is not a number from 0"},
         BadValue{"device_type", "gpu", "\"gpu\" is none of pf, vf"},

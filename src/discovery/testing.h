@@ -33,8 +33,8 @@ class FakeSysfs {
     std::map<std::string, std::string> attributes = {
         {"uuid", "123e4567-e89b-12d3-a456-426614174000"},
         {"memory_size", "17179869184"},
-        {"capabilities", "0x3"},
-        {"status", "free"},
+        {"capabilities", "0x00000003"},
+        {"status", "0"},
         {"owner", ""},
         {"numa_node", "0"},
         {"device_type", device.physfn.empty() ? "pf" : "vf"},
