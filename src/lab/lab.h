@@ -42,7 +42,7 @@ struct UpOptions {
   std::string name{kDefaultName};
   /// A ready-made topology by name ("two-numa"), or the path of a file: everything that has a '/'
   /// or ends in .yaml or .yml is a path.
-  std::string topology = "default";
+  std::string topology = "two-numa";
   /// Start only the first N nodes of the topology. Empty: all.
   std::optional<unsigned> nodes;
   /// Virtual CPUs of each machine, rounded up so that every NUMA node has the same number of them.

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guest's disk, kernel and the tree that modules for this kernel are built in. They depend on
+// Debian's packages and on lab/ only: what changes with mock-device itself comes on the payload
+// disk.
+#pragma once
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "lab/cache.h"
+#include "lab/installation.h"
+
+namespace mockdev::lab {
+
+/// What the cached folder has in it.
+struct GuestImage {
+  std::filesystem::path folder;
+
+  [[nodiscard]] std::filesystem::path disk() const { return folder / "root.img"; }
+  [[nodiscard]] std::filesystem::path kernel() const { return folder / "vmlinuz"; }
+  [[nodiscard]] std::filesystem::path initrd() const { return folder / "initrd"; }
+  /// Compiler and headers, those of this kernel as usr/src/linux-headers.
+  [[nodiscard]] std::filesystem::path build_tree() const { return folder / "kbuild"; }
+  /// For what is built in that tree: it goes when the tree goes.
+  [[nodiscard]] std::filesystem::path modules() const { return folder / "modules"; }
+};
+
+[[nodiscard]] Result<Recipe> guest_recipe(const Installation& installation, const Builder& builder);
+
+}  // namespace mockdev::lab

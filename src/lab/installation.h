@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the parts of mock-device are on this computer.
+#pragma once
+
+#include <filesystem>
+
+#include "base/error.h"
+
+namespace mockdev::lab {
+
+/// The programs and what they read, found from the running program itself: an installation and a
+/// build tree look the same.
+struct Installation {
+  std::filesystem::path program;  ///< this program
+  std::filesystem::path server;   ///< mock-accel-server
+  std::filesystem::path data;     ///< share/mock-device: abi, kernel, lab, VERSION
+
+  [[nodiscard]] std::filesystem::path lab() const { return data / "lab"; }
+};
+
+/// Fails if share/mock-device is not beside the program's folder.
+[[nodiscard]] Result<Installation> installation();
+
+/// ${XDG_CACHE_HOME:-~/.cache}/mock-device.
+[[nodiscard]] Result<std::filesystem::path> cache_folder();
+
+/// ${MOCK_DEVICE_RUN_DIR:-${XDG_RUNTIME_DIR:-/tmp/mock-device-UID}/mock-device}: has a folder for
+/// each lab.
+[[nodiscard]] std::filesystem::path labs_folder();
+
+}  // namespace mockdev::lab

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/lab.h"
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <sstream>
+#include <utility>
+
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "lab/boot.h"
+#include "lab/file_lock.h"
+#include "lab/plan.h"
+#include "lab/server_process.h"
+#include "lab/state.h"
+#include "lab/teardown.h"
+
+namespace mockdev::lab {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// A step of `up`: its title, and what does it. The text that comes back is its outcome.
+struct Action {
+  std::string title;
+  std::function<Result<std::string>()> perform;
+};
+
+Result<void> carry_out(const Action& action, Progress& progress) {
+  const auto begin = Clock::now();
+  const auto elapsed = [begin] {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
+  };
+  progress.started(action.title);
+  const auto outcome = action.perform();
+  if (!outcome) {
+    progress.failed(elapsed());
+    return with_context(action.title, outcome.error());
+  }
+  progress.finished(*outcome, elapsed());
+  return {};
+}
+
+unsigned device_count(const topology::Node& node) {
+  std::size_t count = 0;
+  for (const topology::NumaNode& numa : node.numa) count += numa.devices.size();
+  return static_cast<unsigned>(count);
+}
+
+/// Makes a lab as planned. What it starts is in the state, so that tear_down finds it.
+class Launch {
+ public:
+  Launch(const Plan& plan, const UpOptions& options, const Work& work)
+      : plan_(plan), options_(options), work_(work) {
+    state_.topology = plan.topology_file();
+    state_.accelerator = plan.accelerator();
+    state_.started = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    for (const topology::Node& node : plan.nodes()) {
+      state_.nodes.push_back({.name = node.name, .devices = device_count(node)});
+    }
+  }
+
+  [[nodiscard]] const LabState& state() const { return state_; }
+
+  [[nodiscard]] std::vector<Action> actions() {
+    std::vector<Action> all = {
+        {.title = "QEMU", .perform = [this] { return find_qemu(); }},
+        {.title = "guest image",
+         .perform = [this] { return ensure(plan_.cache(), plan_.guest_recipe()); }},
+        {.title = "kernel modules",
+         .perform = [this] { return ensure(plan_.module_cache(), plan_.modules_recipe()); }},
+        {.title = "run folder", .perform = [this] { return prepare(); }},
+        {.title = "device server", .perform = [this] { return start_server(); }},
+    };
+    for (std::size_t node = 0; node < state_.nodes.size(); ++node) {
+      all.push_back({.title = fmt::format("start {}", state_.nodes[node].name),
+                     .perform = [this, node] { return start_machine(node); }});
+    }
+    for (std::size_t node = 0; node < state_.nodes.size(); ++node) {
+      all.push_back({.title = fmt::format("boot {}", state_.nodes[node].name),
+                     .perform = [this, node] { return boot(node); }});
+    }
+    return all;
+  }
+
+  [[nodiscard]] Result<void> finish() {
+    state_.ready = true;
+    return write_state(plan_.folder(), state_);
+  }
+
+ private:
+  /// Puts a process that is about to run into the state.
+  auto recorder(ProcessId& place) {
+    return [this, &place](const ProcessId& process) {
+      place = process;
+      return write_state(plan_.folder(), state_);
+    };
+  }
+
+  Result<std::string> ensure(const Cache& cache, const Recipe& recipe) const {
+    const bool had = cache.has(recipe);
+    const auto folder = cache.ensure(recipe, work_);
+    if (!folder) return std::unexpected(folder.error());
+    return had ? "cached" : "made";
+  }
+
+  Result<std::string> find_qemu() const {
+    if (!plan_.qemu_recipe()) return "this computer's own";
+    return ensure(plan_.cache(), *plan_.qemu_recipe());
+  }
+
+  Result<void> prepare_one(const Command& command) const {
+    const auto done = run_checked(command, {.interrupt = &work_.interrupt});
+    return done ? Result<void>{} : std::unexpected(done.error());
+  }
+  Result<void> prepare_one(const FileText& file) const {
+    return write_file(file.path, file.text, 0600);
+  }
+
+  Result<std::string> prepare() const {
+    for (const Preparation& preparation : plan_.preparations()) {
+      const auto done =
+          std::visit([this](const auto& one) { return prepare_one(one); }, preparation);
+      if (!done) return std::unexpected(done.error());
+    }
+    return plan_.folder().path().native();
+  }
+
+  Result<std::string> start_server() {
+    const auto server = start(plan_.server(), plan_.folder().server_log(), recorder(state_.server));
+    if (!server) return std::unexpected(server.error());
+    const auto serving =
+        wait_until_serving(*server, plan_.folder(), plan_.nodes(), work_.interrupt);
+    if (!serving) return std::unexpected(serving.error());
+    unsigned devices = 0;
+    for (const NodeState& node : state_.nodes) devices += node.devices;
+    return fmt::format("{} devices", devices);
+  }
+
+  Result<std::string> start_machine(std::size_t node) {
+    const MachineFolder machine = plan_.folder().machine(state_.nodes[node].name);
+    const auto qemu =
+        start(plan_.machine(node), machine.qemu_log(), recorder(state_.nodes[node].qemu));
+    if (!qemu) return std::unexpected(qemu.error());
+    power_on_.push_back(Clock::now());
+    return std::string(to_string(state_.accelerator));
+  }
+
+  Result<std::string> boot(std::size_t node) {
+    const RunFolder& folder = plan_.folder();
+    NodeState& machine = state_.nodes[node];
+    const auto end = power_on_.at(node) + options_.boot_timeout;
+    work_.progress.note("waiting for ssh");
+    Result<void> done = wait_for_ssh(folder, machine, end, work_.interrupt);
+    if (!done) return std::unexpected(done.error());
+    work_.progress.note("opening a connection");
+    done = open_shared_connection(folder, machine, end, work_.interrupt, recorder(machine.ssh));
+    if (!done) return std::unexpected(done.error());
+    work_.progress.note("looking for the devices");
+    done = check_devices(folder, machine, end, work_.interrupt);
+    if (!done) return std::unexpected(done.error());
+    return fmt::format("{} devices", machine.devices);
+  }
+
+  const Plan& plan_;
+  const UpOptions& options_;
+  const Work& work_;
+  LabState state_;
+  std::vector<Clock::time_point> power_on_;  ///< of each node
+};
+
+/// Takes the lab's name for this call. What an earlier lab of the name left behind is removed.
+Result<FileLock> claim(const RunFolder& folder) {
+  if (auto made = make_labs_folder(); !made) return std::unexpected(made.error());
+  auto lock = FileLock::try_take(folder.lock());
+  if (!lock) return std::unexpected(lock.error());
+  if (!*lock) {
+    return fail("lab {}: is being started or stopped by another process", folder.lab());
+  }
+  const auto old = read_state(folder);
+  if (!old) return std::unexpected(old.error());
+  if (*old) {
+    const bool runs = (*old)->ready && is_running((*old)->server);
+    if (runs) {
+      return fail("lab {}: runs already; take it down first, or give this one another name",
+                  folder.lab());
+    }
+    if (auto gone = tear_down(folder, **old); !gone) return std::unexpected(gone.error());
+  }
+  if (::mkdir(folder.path().c_str(), 0700) != 0) return fail_errno(folder.path(), errno);
+  return std::move(**lock);
+}
+
+Result<void> launch(const Plan& plan, const UpOptions& options, const Work& work) {
+  Launch launch(plan, options, work);
+  Result<void> done = write_state(plan.folder(), launch.state());
+  for (const Action& action : launch.actions()) {
+    if (done) done = carry_out(action, work.progress);
+  }
+  if (done) done = launch.finish();
+  if (done) return {};
+  if (auto gone = tear_down(plan.folder(), launch.state()); !gone) {
+    return fail("{}; and then: {}", done.error().message, gone.error().message);
+  }
+  return done;
+}
+
+void add_line(std::string& lines, const std::string& line) {
+  lines += line;
+  lines += '\n';
+}
+
+std::string preview(const Preparation& preparation) {
+  if (const auto* const command = std::get_if<Command>(&preparation)) return to_string(*command);
+  const auto& file = std::get<FileText>(preparation);
+  return fmt::format("printf %s {} >{}", shell_quote(file.text), shell_quote(file.path.native()));
+}
+
+std::string in_background(const Command& command, const std::filesystem::path& log) {
+  return fmt::format("{} >>{} 2>&1 </dev/null &", to_string(command), shell_quote(log.native()));
+}
+
+}  // namespace
+
+std::string_view to_string(Accelerator accelerator) {
+  static constexpr std::array<std::string_view, 3> kNames = {"automatic", "kvm", "tcg"};
+  return kNames.at(static_cast<std::size_t>(accelerator));
+}
+
+Result<void> up(const UpOptions& options, Progress& progress) {
+  const Interrupt interrupt;
+  const auto plan = Plan::make(options);
+  if (!plan) return std::unexpected(plan.error());
+  const auto lock = claim(plan->folder());
+  if (!lock) return std::unexpected(lock.error());
+  const Work work{.builder = plan->builder(), .interrupt = interrupt, .progress = progress};
+  return launch(*plan, options, work);
+}
+
+Result<std::string> dry_run(const UpOptions& options) {
+  const auto plan = Plan::make(options);
+  if (!plan) return std::unexpected(plan.error());
+  std::string lines;
+  const auto add_recipe = [&](const Cache& cache, const Recipe& recipe) {
+    for (const std::string& line : cache.preview(recipe, plan->builder())) add_line(lines, line);
+  };
+  if (plan->qemu_recipe()) add_recipe(plan->cache(), *plan->qemu_recipe());
+  add_recipe(plan->cache(), plan->guest_recipe());
+  add_recipe(plan->module_cache(), plan->modules_recipe());
+  for (const Preparation& preparation : plan->preparations()) {
+    add_line(lines, preview(preparation));
+  }
+  const RunFolder& folder = plan->folder();
+  add_line(lines, in_background(plan->server(), folder.server_log()));
+  for (std::size_t node = 0; node < plan->nodes().size(); ++node) {
+    const MachineFolder machine = folder.machine(plan->nodes()[node].name);
+    add_line(lines, in_background(plan->machine(node), machine.qemu_log()));
+  }
+  return lines;
+}
+
+Result<void> down(std::string_view name, Progress& progress, std::chrono::seconds grace) {
+  const auto folder = RunFolder::of(name);
+  if (!folder) return std::unexpected(folder.error());
+  // Says which labs there are if this is none.
+  if (const auto known = status(name); !known) return std::unexpected(known.error());
+  const auto lock = FileLock::try_take(folder->lock());
+  if (!lock) return std::unexpected(lock.error());
+  if (!*lock) {
+    return fail("lab {}: is being started or stopped by another process; interrupt that one", name);
+  }
+  const auto state = read_state(*folder);
+  if (!state) return std::unexpected(state.error());
+  if (!*state) return {};
+  const std::array actions = {
+      Action{.title = "power off",
+             .perform = [&]() -> Result<std::string> {
+               power_off(*folder, **state, grace);
+               return "";
+             }},
+      Action{.title = "stop and clean up", .perform = [&]() -> Result<std::string> {
+               const auto gone = tear_down(*folder, **state);
+               return gone ? Result<std::string>("") : std::unexpected(gone.error());
+             }}};
+  for (const Action& action : actions) {
+    if (auto done = carry_out(action, progress); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace mockdev::lab

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/machine.h"
+
+#include <algorithm>
+
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "base/uuid.h"
+
+namespace mockdev::lab {
+namespace {
+
+using Words = std::vector<std::string>;
+using Json = nlohmann::json;
+
+constexpr unsigned kDefaultCpus = 2;
+constexpr unsigned kMaxCpus = 255;  // more take an interrupt remapper
+constexpr ByteCount kDefaultMemory = 1_GiB;
+
+// Bus numbers below belong to the machine's own host bridge.
+constexpr unsigned kFirstBus = 16;
+constexpr unsigned kLastBus = 255;
+
+// Fixed places for what is not a mock device, so that these do not depend on the topology.
+constexpr unsigned kRootDiskSlot = 1;
+constexpr unsigned kPayloadDiskSlot = 2;
+constexpr unsigned kNetworkSlot = 3;
+constexpr unsigned kFirstHostBridgeSlot = 8;
+
+/// A value inside an option: a comma ends it unless it is doubled.
+std::string escaped(const std::filesystem::path& path) {
+  std::string text;
+  for (const char character : path.native()) {
+    text += character;
+    if (character == ',') text += ',';
+  }
+  return text;
+}
+
+void add(Words& words, const Words& more) {
+  words.insert(words.end(), more.begin(), more.end());
+}
+
+Words accelerator_options(Accelerator accelerator) {
+  if (accelerator == Accelerator::kvm) return {"-accel", "kvm", "-cpu", "host"};
+  return {"-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"};
+}
+
+Words boot_options(const MachineSpec& spec) {
+  const std::string machine_id = [&] {
+    std::string id = to_string(uuid_of_name(spec.folder.lab() + "/" + spec.node.name));
+    std::erase(id, '-');
+    return id;
+  }();
+  return {"-kernel", spec.image.kernel(), "-initrd", spec.image.initrd(), "-append",
+          // quiet, apparmor, mitigations: each takes a second or more under TCG.
+          fmt::format("console=ttyS0 quiet loglevel=3 mitigations=off apparmor=0 audit=0 "
+                      "systemd.hostname={} systemd.machine_id={}",
+                      spec.node.name, machine_id),
+          "-smbios",
+          fmt::format("type=11,path={},path={}",
+                      escaped(spec.folder.path() / "credential-ssh.authorized_keys.root"),
+                      escaped(spec.folder.path() / "credential-tmpfiles.extra"))};
+}
+
+Words memory_and_cpu_options(const MachineSpec& spec) {
+  const auto count = static_cast<unsigned>(spec.node.numa.size());
+  const unsigned cpus = spec.cpus / count;
+  const std::uint64_t memory = spec.memory.value() / count;
+  Words words = {"-smp", fmt::format("{},sockets={},cores={},threads=1", spec.cpus, count, cpus),
+                 "-m", fmt::format("{}B", spec.memory.value())};
+  for (const topology::NumaNode& numa : spec.node.numa) {
+    const unsigned first = numa.id * cpus;
+    // share=on: the device server reaches the guest's memory for DMA.
+    add(words, {"-object",
+                fmt::format("memory-backend-memfd,id=memory{},size={}B,share=on", numa.id, memory),
+                "-numa",
+                fmt::format("node,nodeid={0},memdev=memory{0},cpus={1}-{2}", numa.id, first,
+                            first + cpus - 1)});
+  }
+  return words;
+}
+
+Words disk_options(const MachineSpec& spec) {
+  return {
+      // The image is shared by all guests: what this one writes goes to a file without a name in
+      // TMPDIR (/var/tmp), and with this QEMU it is gone.
+      "-drive",
+      fmt::format("file={},if=none,id=root,format=raw,snapshot=on,cache=unsafe,discard=unmap",
+                  escaped(spec.image.disk())),
+      "-device",
+      fmt::format("virtio-blk-pci,drive=root,addr={:#x}", kRootDiskSlot),
+      "-drive",
+      fmt::format("file={},if=none,id=payload,format=raw,readonly=on",
+                  escaped(spec.folder.payload_disk())),
+      "-device",
+      fmt::format("virtio-blk-pci,drive=payload,addr={:#x}", kPayloadDiskSlot)};
+}
+
+Words connection_options() {
+  return {
+      // Through the working folder: QEMU wants an absolute path, and up to 10.2 takes the first '-'
+      // of it for the end. The socket is the guest's port 22, for this user only.
+      "-netdev",  "user,id=net,ipv6=off,hostfwd=unix:/proc/self/cwd/ssh-:22",
+      "-device",  fmt::format("virtio-net-pci,netdev=net,romfile=,addr={:#x}", kNetworkSlot),
+      "-chardev", "socket,id=serial,path=console,server=on,wait=off,logfile=serial.log",
+      "-serial",  "chardev:serial",
+      "-qmp",     "unix:qmp,server=on,wait=off"};
+}
+
+std::string device_option(const Json& device) {
+  return device.dump();
+}
+
+/// A NUMA node's host bridge with its root ports and devices.
+Words numa_devices(const MachineSpec& spec, const topology::NumaNode& numa, unsigned bus) {
+  const std::string bridge = fmt::format("numa{}", numa.id);
+  Words words = {"-device",
+                 device_option({{"driver", "pxb-pcie"},
+                                {"id", bridge},
+                                {"bus", "pcie.0"},
+                                {"addr", fmt::format("{:#x}", kFirstHostBridgeSlot + numa.id)},
+                                {"bus_nr", bus},
+                                {"numa_node", numa.id}})};
+  for (const topology::Device& device : numa.devices) {
+    const std::string port = fmt::format("{}-slot{}", bridge, device.slot);
+    add(words,
+        {"-device",
+         // A window of I/O ports for each port would be more of them than a PC has.
+         device_option({{"driver", "pcie-root-port"},
+                        {"id", port},
+                        {"bus", bridge},
+                        {"addr", fmt::format("{:#x}", device.slot - 1)},
+                        {"chassis", numa.id + 1},
+                        {"slot", device.slot},
+                        {"io-reserve", 0}}),
+         "-device",
+         device_option({{"driver", "vfio-user-pci"},
+                        {"id", device.name},
+                        {"bus", port},
+                        {"socket",
+                         {{"type", "unix"},
+                          {"path", spec.folder.devices() / socket_name(spec.node, device)}}}})});
+  }
+  return words;
+}
+
+/// Bus numbers that a NUMA node takes: its host bridge's, and one behind each port.
+unsigned buses_of(const topology::NumaNode& numa) {
+  return 1 + static_cast<unsigned>(numa.devices.size());
+}
+
+}  // namespace
+
+Result<unsigned> cpus_of(const topology::Node& node, std::optional<unsigned> wanted) {
+  const auto count = static_cast<unsigned>(node.numa.size());
+  const unsigned least = wanted.value_or(kDefaultCpus);
+  if (least == 0 || least > kMaxCpus) return fail("cpus: {}: must be 1 to {}", least, kMaxCpus);
+  const unsigned each = (least + count - 1) / count;
+  if (each * count > kMaxCpus) {
+    return fail("cpus: {}: {} for each of {} NUMA nodes is more than {}", least, each, count,
+                kMaxCpus);
+  }
+  return each * count;
+}
+
+Result<ByteCount> memory_of(const topology::Node& node, std::optional<ByteCount> wanted) {
+  const ByteCount memory = wanted.value_or(kDefaultMemory);
+  const std::uint64_t step = kMemoryStep.value() * node.numa.size();
+  const ByteCount usable{memory.value() / step * step};
+  if (usable < kMinMemory) {
+    return fail("memory: {}: a guest takes at least {}", memory, kMinMemory);
+  }
+  return usable;
+}
+
+Result<void> check_buses(const topology::Node& node) {
+  unsigned next = kFirstBus;
+  for (const topology::NumaNode& numa : node.numa) next += buses_of(numa);
+  if (next <= kLastBus + 1) return {};
+  return fail("node {}: its devices take {} PCI buses, where {} are left; give it fewer devices",
+              node.name, next - kFirstBus, kLastBus + 1 - kFirstBus);
+}
+
+Command machine_command(const MachineSpec& spec) {
+  Words words = spec.qemu;
+  add(words, {"-name", fmt::format("{}/{}", spec.folder.lab(), spec.node.name), "-machine", "q35",
+              "-nodefaults", "-no-user-config", "-display", "none"});
+  add(words, accelerator_options(spec.accelerator));
+  add(words, memory_and_cpu_options(spec));
+  add(words, boot_options(spec));
+  add(words, disk_options(spec));
+  add(words, connection_options());
+  unsigned bus = kFirstBus;
+  for (const topology::NumaNode& numa : spec.node.numa) {
+    add(words, numa_devices(spec, numa, bus));
+    bus += buses_of(numa);
+  }
+  return {.argv = std::move(words), .folder = spec.folder.machine(spec.node.name).path};
+}
+
+}  // namespace mockdev::lab

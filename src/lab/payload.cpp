@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/payload.h"
+
+#include "base/units.h"
+
+namespace mockdev::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLabel = "mock-device";  // at most 16 characters
+
+/// A build tree's program is mostly debugging information, which no guest has a use for.
+Command copy_program(const fs::path& program, const fs::path& copy) {
+  if (find_program("strip").empty()) return {.argv = {"cp", program, copy}};
+  return {.argv = {"strip", "-o", copy, program}};
+}
+
+/// Room for the modules, the start script and the file system itself.
+constexpr ByteCount kBesideProgram = 32_MiB;
+
+std::string disk_size(const fs::path& program) {
+  std::error_code ignored;
+  const std::uintmax_t size = fs::file_size(program, ignored);
+  return fmt::format("{}k", (size + size / 8 + kBesideProgram.value()) / 1024);
+}
+
+}  // namespace
+
+std::vector<Command> payload_commands(const Installation& installation, const Builder& builder,
+                                      const fs::path& modules, const RunFolder& folder) {
+  const fs::path payload = folder.payload();
+  return {
+      {.argv = {"mkdir", payload, payload / "bin"}},
+      {.argv = {"cp", "-R", modules, payload / "modules"}},
+      copy_program(installation.program, payload / "bin/mock-device"),
+      {.argv = {"cp", installation.lab() / "payload/start", payload / "start"}},
+      // As root of the namespace, so that the files are root's in the guest.
+      builder.command({"mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-L", kLabel,
+                       "-d", payload, folder.payload_disk(), disk_size(installation.program)}),
+      {.argv = {"rm", "-rf", payload}},
+  };
+}
+
+}  // namespace mockdev::lab

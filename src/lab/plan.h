@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an `up` is going to do, worked out and checked before anything is done.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "lab/cache.h"
+#include "lab/guest_image.h"
+#include "lab/installation.h"
+#include "lab/lab.h"
+#include "lab/machine.h"
+#include "lab/run_folder.h"
+#include "topology/topology.h"
+
+namespace mockdev::lab {
+
+/// A small file to be written.
+struct FileText {
+  std::filesystem::path path;
+  std::string text;
+};
+
+/// One thing to do in the run folder.
+using Preparation = std::variant<Command, FileText>;
+
+class Plan {
+ public:
+  /// Checks the options against this computer. Each error is for the person who gave them.
+  [[nodiscard]] static Result<Plan> make(const UpOptions& options);
+
+  [[nodiscard]] const Installation& installation() const { return installation_; }
+  [[nodiscard]] const Builder& builder() const { return builder_; }
+  [[nodiscard]] const RunFolder& folder() const { return folder_; }
+  [[nodiscard]] const std::filesystem::path& topology_file() const { return topology_file_; }
+  [[nodiscard]] const std::vector<topology::Node>& nodes() const { return nodes_; }
+  [[nodiscard]] Accelerator accelerator() const { return accelerator_; }
+  /// Why it is not KVM. Empty: it is, or was not to be.
+  [[nodiscard]] const std::string& why_not_kvm() const { return why_not_kvm_; }
+
+  /// For qemu_recipe and guest_recipe.
+  [[nodiscard]] const Cache& cache() const { return cache_; }
+  /// Not there where this computer's own QEMU will do.
+  [[nodiscard]] const std::optional<Recipe>& qemu_recipe() const { return qemu_recipe_; }
+  [[nodiscard]] const Recipe& guest_recipe() const { return guest_recipe_; }
+  [[nodiscard]] GuestImage image() const { return {cache_.folder(guest_recipe_)}; }
+  /// For modules_recipe.
+  [[nodiscard]] Cache module_cache() const { return Cache(image().modules()); }
+  [[nodiscard]] const Recipe& modules_recipe() const { return modules_recipe_; }
+  [[nodiscard]] QemuProgram qemu() const;
+
+  /// Fill the run folder: folders, keys, configuration, payload disk.
+  [[nodiscard]] std::vector<Preparation> preparations() const;
+  [[nodiscard]] Command server() const;
+  [[nodiscard]] Command machine(std::size_t node) const;
+
+ private:
+  Plan(Installation installation, Builder builder, RunFolder folder, Cache cache)
+      : installation_(std::move(installation)),
+        builder_(std::move(builder)),
+        folder_(std::move(folder)),
+        cache_(std::move(cache)) {}
+
+  [[nodiscard]] Result<void> choose_topology(const UpOptions& options);
+  [[nodiscard]] Result<void> choose_sizes(const UpOptions& options);
+  [[nodiscard]] Result<void> choose_accelerator(Accelerator wanted);
+  [[nodiscard]] Result<void> choose_recipes();
+
+  Installation installation_;
+  Builder builder_;
+  RunFolder folder_;
+  Cache cache_;
+  std::filesystem::path topology_file_;
+  std::vector<topology::Node> nodes_;
+  std::vector<unsigned> cpus_;     ///< of each node
+  std::vector<ByteCount> memory_;  ///< of each node
+  Accelerator accelerator_ = Accelerator::tcg;
+  std::string why_not_kvm_;
+  QemuProgram host_qemu_;
+  std::optional<Recipe> qemu_recipe_;
+  Recipe guest_recipe_;
+  Recipe modules_recipe_;
+};
+
+/// The file that a topology's name or path means. The error lists the ready-made ones.
+[[nodiscard]] Result<std::filesystem::path> topology_file(const Installation& installation,
+                                                          const std::string& name);
+
+}  // namespace mockdev::lab

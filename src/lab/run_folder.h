@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folder that has all of a running lab: sockets, logs, keys, state.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "topology/topology.h"
+
+namespace mockdev::lab {
+
+/// The paths of one machine of a lab. QEMU has this as its working folder.
+struct MachineFolder {
+  std::filesystem::path path;
+
+  [[nodiscard]] std::filesystem::path ssh_socket() const { return path / "ssh"; }
+  [[nodiscard]] std::filesystem::path console_socket() const { return path / "console"; }
+  [[nodiscard]] std::filesystem::path qmp_socket() const { return path / "qmp"; }
+  /// Of the ssh connection that commands share.
+  [[nodiscard]] std::filesystem::path shared_socket() const { return path / "shared"; }
+  [[nodiscard]] std::filesystem::path serial_log() const { return path / "serial.log"; }
+  [[nodiscard]] std::filesystem::path qemu_log() const { return path / "qemu.log"; }
+  [[nodiscard]] std::filesystem::path ssh_log() const { return path / "ssh.log"; }
+  [[nodiscard]] std::filesystem::path console_lock() const { return path / "console.lock"; }
+};
+
+/// The paths of a lab.
+class RunFolder {
+ public:
+  /// The folder of a lab of this name. Fails unless the name is a DNS label: 1 to 63 of a-z, 0-9
+  /// and '-', neither first nor last a '-'.
+  [[nodiscard]] static Result<RunFolder> of(std::string_view lab);
+
+  [[nodiscard]] const std::string& lab() const { return lab_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  /// Held by who starts or stops the lab. Beside the folder, which comes and goes meanwhile.
+  [[nodiscard]] std::filesystem::path lock() const { return path_.native() + ".lock"; }
+  [[nodiscard]] std::filesystem::path state() const { return path_ / "state.json"; }
+  [[nodiscard]] std::filesystem::path topology() const { return path_ / "topology.yaml"; }
+  [[nodiscard]] std::filesystem::path control_socket() const { return path_ / "control"; }
+  [[nodiscard]] std::filesystem::path devices() const { return path_ / "devices"; }
+  [[nodiscard]] std::filesystem::path server_log() const { return path_ / "server.log"; }
+  [[nodiscard]] std::filesystem::path ssh_config() const { return path_ / "ssh_config"; }
+  [[nodiscard]] std::filesystem::path payload() const { return path_ / "payload"; }
+  [[nodiscard]] std::filesystem::path payload_disk() const { return path_ / "payload.img"; }
+  [[nodiscard]] MachineFolder machine(std::string_view node) const {
+    return {path_ / "nodes" / node};
+  }
+
+  /// Fails if a socket of a lab with these nodes would have a longer path than the kernel takes.
+  [[nodiscard]] Result<void> check_socket_paths(const std::vector<topology::Node>& nodes) const;
+
+ private:
+  RunFolder(std::string lab, std::filesystem::path path)
+      : lab_(std::move(lab)), path_(std::move(path)) {}
+
+  std::string lab_;
+  std::filesystem::path path_;
+};
+
+/// Makes the folder of all labs, for this user alone. Fails if it is somebody else's.
+[[nodiscard]] Result<void> make_labs_folder();
+
+}  // namespace mockdev::lab

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/state.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+
+namespace mockdev {
+
+// NOLINTNEXTLINE(misc-use-internal-linkage): found by the JSON library through its argument
+static void to_json(nlohmann::json& json, const ProcessId& process) {
+  json = {{"pid", process.pid}, {"start_time", process.start_time}};
+}
+
+static void from_json(const nlohmann::json& json, ProcessId& process) {
+  json.at("pid").get_to(process.pid);
+  json.at("start_time").get_to(process.start_time);
+}
+
+}  // namespace mockdev
+
+namespace mockdev::lab {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr ByteCount kMaxState = 64_MiB;
+
+std::string current_boot() {
+  return read_file("/proc/sys/kernel/random/boot_id", 1_KiB).value_or("");
+}
+
+Accelerator parse_accelerator(std::string_view text) {
+  for (const auto accelerator : {Accelerator::kvm, Accelerator::tcg}) {
+    if (text == to_string(accelerator)) return accelerator;
+  }
+  return Accelerator::automatic;
+}
+
+Json node_json(const NodeState& node) {
+  return {{"name", node.name}, {"devices", node.devices}, {"qemu", node.qemu}, {"ssh", node.ssh}};
+}
+
+NodeState node_of(const Json& json) {
+  return {.name = json.at("name").get<std::string>(),
+          .devices = json.at("devices").get<unsigned>(),
+          .qemu = json.at("qemu").get<ProcessId>(),
+          .ssh = json.at("ssh").get<ProcessId>()};
+}
+
+LabState state_of(const Json& json) {
+  LabState state{
+      .topology = json.at("topology").get<std::string>(),
+      .accelerator = parse_accelerator(json.at("accelerator").get<std::string>()),
+      .started =
+          std::chrono::sys_seconds(std::chrono::seconds(json.at("started").get<std::int64_t>())),
+      .ready = json.at("ready").get<bool>(),
+      .server = json.at("server").get<ProcessId>(),
+      .nodes = {},
+  };
+  for (const Json& node : json.at("nodes")) state.nodes.push_back(node_of(node));
+  return state;
+}
+
+void forget_processes(LabState& state) {
+  state.server = {};
+  for (NodeState& node : state.nodes) {
+    node.qemu = {};
+    node.ssh = {};
+  }
+}
+
+}  // namespace
+
+std::string to_json(const LabState& state, std::string_view boot) {
+  Json json = {
+      {"boot", boot},
+      {"topology", state.topology},
+      {"accelerator", to_string(state.accelerator)},
+      {"started", state.started.time_since_epoch().count()},
+      {"ready", state.ready},
+      {"server", state.server},
+      {"nodes", Json::array()},
+  };
+  for (const NodeState& node : state.nodes) json["nodes"].push_back(node_json(node));
+  return json.dump(2) + "\n";
+}
+
+Result<LabState> from_json(std::string_view text, std::string_view boot) {
+  try {
+    const Json json = Json::parse(text);
+    LabState state = state_of(json);
+    if (json.at("boot").get<std::string>() != boot) forget_processes(state);
+    return state;
+  } catch (const Json::exception& error) {
+    return fail("{}", error.what());
+  }
+}
+
+Result<void> write_state(const RunFolder& folder, const LabState& state) {
+  return write_file(folder.state(), to_json(state, current_boot()), 0600);
+}
+
+Result<std::optional<LabState>> read_state(const RunFolder& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder.path(), ignored)) return std::nullopt;
+  if (!std::filesystem::exists(folder.state(), ignored)) return LabState{};
+  const auto text = read_file(folder.state(), kMaxState);
+  if (!text) return std::unexpected(text.error());
+  auto state = from_json(*text, current_boot());
+  if (!state) {
+    return fail("{}: damaged ({}); stop what runs of this lab by hand and remove its folder",
+                folder.state().native(), state.error().message);
+  }
+  return std::move(*state);
+}
+
+}  // namespace mockdev::lab

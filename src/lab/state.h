@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of a lab that runs, kept in its run folder. It is written before each process of
+// the lab begins, so that whoever reads it can stop all that there is.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "lab/lab.h"
+#include "lab/run_folder.h"
+
+namespace mockdev::lab {
+
+struct NodeState {
+  std::string name;
+  unsigned devices = 0;
+  ProcessId qemu = {};
+  ProcessId ssh = {};  ///< keeps the connection that commands share
+
+  bool operator==(const NodeState&) const = default;
+};
+
+struct LabState {
+  std::string topology;  ///< the file it was made from
+  Accelerator accelerator = Accelerator::automatic;
+  std::chrono::sys_seconds started;
+  bool ready = false;  ///< `up` has finished
+  ProcessId server = {};
+  std::vector<NodeState> nodes;
+
+  bool operator==(const LabState&) const = default;
+};
+
+/// The state as JSON. `boot` names the run of the kernel that the processes belong to.
+[[nodiscard]] std::string to_json(const LabState& state, std::string_view boot);
+
+/// Reads it back. Processes of another boot are gone: they come out empty.
+[[nodiscard]] Result<LabState> from_json(std::string_view text, std::string_view boot);
+
+[[nodiscard]] Result<void> write_state(const RunFolder& folder, const LabState& state);
+
+/// Empty: there is no such lab. A folder without a state is a lab that has not started anything.
+[[nodiscard]] Result<std::optional<LabState>> read_state(const RunFolder& folder);
+
+}  // namespace mockdev::lab
