@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/program.h"
+
+#include <algorithm>
+#include <ranges>
+
+#include <CLI/CLI.hpp>
+#include <fmt/ostream.h>
+
+#include "cli/reference.h"
+#include "cli/verbs/verbs.h"
+
+namespace mockdev::cli {
+namespace {
+
+/// One line of `console.err` for each line of the message: a topology may have many mistakes.
+Exit complain(Console& console, std::string_view message, Exit exit) {
+  for (const auto line : std::views::split(message, '\n')) {
+    fmt::print(console.err, "{}: {}\n", kProgramName, std::string_view(line.begin(), line.end()));
+  }
+  return exit;
+}
+
+/// Takes the words from "--" on away from `arguments`.
+std::vector<std::string> split_rest(std::vector<std::string>& arguments) {
+  const auto mark = std::ranges::find(arguments, "--");
+  if (mark == arguments.end()) return {};
+  std::vector<std::string> rest(std::next(mark), arguments.end());
+  arguments.erase(mark, arguments.end());
+  return rest;
+}
+
+/// The words that the parser left alone, then those that it never saw.
+std::vector<std::string> joined_rest(const Command& command, std::vector<std::string> rest) {
+  std::vector<std::string> all = command.app().remaining();
+  std::ranges::move(rest, std::back_inserter(all));
+  return all;
+}
+
+}  // namespace
+
+Program::Program()
+    : app_(std::make_unique<CLI::App>(std::string(kProgramSummary), std::string(kProgramName))) {
+  app_->set_help_flag("--help,-h", "Says how the program or the verb is used.");
+  app_->set_version_flag("--version", fmt::format("{} {}", kProgramName, MOCK_DEVICE_VERSION),
+                         "Prints the version.");
+  for (const Verb* const verb : all_verbs()) {
+    CLI::App* const parser =
+        app_->add_subcommand(std::string(verb->name), std::string(verb->summary));
+    commands_.push_back(std::make_unique<Command>(*parser, *verb));
+  }
+}
+
+Program::~Program() = default;
+
+const Command* Program::find(std::string_view verb) const {
+  const auto found = std::ranges::find_if(
+      commands_, [&](const auto& command) { return command->verb().name == verb; });
+  return found == commands_.end() ? nullptr : found->get();
+}
+
+Exit Program::run(std::vector<std::string> arguments, Console& console) {
+  const std::string first = arguments.empty() ? "" : arguments.front();
+  const Command* const command = find(first);
+  if (command == nullptr && !first.starts_with('-')) {
+    return complain(console,
+                    first.empty() ? "no verb given; \"mock-device --help\" lists them"
+                                  : first + ": no such verb; \"mock-device --help\" lists them",
+                    Exit::usage);
+  }
+  const bool takes_rest = command != nullptr && command->rest() != nullptr;
+  auto rest = takes_rest ? split_rest(arguments) : std::vector<std::string>{};
+  try {
+    std::ranges::reverse(arguments);  // as the parser wants them
+    app_->parse(std::move(arguments));
+  } catch (const CLI::CallForHelp&) {
+    console.out << (command == nullptr ? help_text(*this) : help_text(*command));
+    return Exit::success;
+  } catch (const CLI::CallForVersion& version) {
+    console.out << version.what() << '\n';
+    return Exit::success;
+  } catch (const CLI::Error& error) {
+    return complain(console, first + ": " + error.what(), Exit::usage);
+  }
+  if (takes_rest) *command->rest() = joined_rest(*command, std::move(rest));
+
+  const Result<Exit> done = command->action()(console, *this);
+  return done ? *done : complain(console, done.error().message, Exit::failure);
+}
+
+}  // namespace mockdev::cli

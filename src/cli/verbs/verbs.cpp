@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/verbs/verbs.h"
+
+#include <array>
+
+namespace mockdev::cli {
+
+std::span<const Verb* const> all_verbs() {
+  static constexpr std::array kVerbs = {
+      &kUp,    &kDown, &kStatus,     &kExec,     &kConsole, &kLogs,      &kDevices, &kTopology,
+      &kFault, &kHeal, &kCompletion, &kComplete, &kMan,     &kReference, &kRelay,
+  };
+  return kVerbs;
+}
+
+}  // namespace mockdev::cli
