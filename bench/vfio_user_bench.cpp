@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the vfio-user server costs, as ratios to the least that a socket costs: both are measured in
+// turn within one run, pinned to one CPU, so that figures can be compared on a busy machine too.
+// Prints rows of `name | value | target | ok?`; medians of the rounds.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/testing.h"
+#include "vfio_user/protocol.h"
+#include "vfio_user/server.h"
+#include "vfio_user/session.h"
+#include "vfio_user/socket_transport.h"
+#include "vfio_user/testing.h"
+
+namespace {
+
+using namespace mockdev;             // NOLINT(google-build-using-namespace): a program
+using namespace mockdev::vfio_user;  // NOLINT(google-build-using-namespace): a program
+using protocol::Command;
+using testing::Bytes;
+
+constexpr int kRounds = 9;
+constexpr int kOperations = 20'000;
+constexpr std::size_t kDevices = 1024;
+
+[[noreturn]] void give_up(const std::string& what) {
+  fmt::print(stderr, "vfio_user_bench: {}\n", what);
+  std::exit(1);
+}
+
+void pin_to_one_cpu() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(0, &set);
+  if (::sched_setaffinity(0, sizeof(set), &set) != 0) give_up("sched_setaffinity failed");
+}
+
+/// Microseconds an operation.
+template <typename Work>
+double time_of(int operations, Work work) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < operations; ++i) work();
+  const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
+  return spent.count() / operations;
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+void send_all(int fd, std::span<const std::byte> bytes) {
+  if (::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size())) {
+    give_up("send failed");
+  }
+}
+
+void receive_all(int fd, std::span<std::byte> bytes) {
+  if (::recv(fd, bytes.data(), bytes.size(), MSG_WAITALL) != static_cast<ssize_t>(bytes.size())) {
+    give_up("recv failed");
+  }
+}
+
+/// Messages as a guest's register accesses make them.
+struct Traffic {
+  Bytes read = testing::message(Command::region_read, protocol::bytes_of(protocol::RegionAccess{
+                                                          .offset = 8, .region = 0, .count = 4}));
+  Bytes read_reply = Bytes(read.size() + 4);
+  Bytes posted = testing::message(
+      Command::region_write,
+      testing::join(protocol::RegionAccess{.offset = 8, .region = 0, .count = 4}, std::uint32_t{7}),
+      1, protocol::kNoReply);
+};
+
+void round_trip(int fd, Traffic& traffic) {
+  send_all(fd, traffic.read);
+  receive_all(fd, traffic.read_reply);
+}
+
+/// The least that can be done: one recv() and, for what wants an answer, one send() a message.
+class RawPeer {
+ public:
+  RawPeer() {
+    auto [mine, theirs] = testing::socket_pair();
+    client_ = std::move(mine);
+    thread_ = std::jthread([socket = std::move(theirs)] { answer(socket.get()); });
+  }
+  ~RawPeer() { client_.reset(); }
+  RawPeer(const RawPeer&) = delete;
+  RawPeer& operator=(const RawPeer&) = delete;
+  RawPeer(RawPeer&&) = delete;
+  RawPeer& operator=(RawPeer&&) = delete;
+
+  [[nodiscard]] int fd() const { return client_.get(); }
+
+ private:
+  static void answer(int fd) {
+    const Traffic sizes;
+    Bytes buffer(sizes.posted.size());
+    Bytes reply(sizes.read_reply.size());
+    // A read is the smaller of the two messages, and its size is all that a raw peer looks at.
+    for (;;) {
+      const auto size = ::recv(fd, buffer.data(), buffer.size(), 0);
+      if (size <= 0) return;
+      if (static_cast<std::size_t>(size) == sizes.read.size()) send_all(fd, reply);
+    }
+  }
+
+  UniqueFd client_;
+  std::jthread thread_;  // last: joined after the socket that it waits at was closed
+};
+
+/// A session in a thread.
+class SessionPeer {
+ public:
+  SessionPeer() {
+    auto [mine, theirs] = testing::socket_pair();
+    client_ = std::make_unique<testing::TestClient>(std::move(mine));
+    thread_ = std::jthread([this, socket = std::move(theirs)]() mutable {
+      SocketTransport transport(std::move(socket));
+      Session session(transport, device_, "bench");
+      [[maybe_unused]] const auto served = session.serve();
+    });
+    if (!client_->greet()) give_up("no session");
+  }
+  ~SessionPeer() { client_->leave(); }
+  SessionPeer(const SessionPeer&) = delete;
+  SessionPeer& operator=(const SessionPeer&) = delete;
+  SessionPeer(SessionPeer&&) = delete;
+  SessionPeer& operator=(SessionPeer&&) = delete;
+
+  [[nodiscard]] int fd() const { return client_->fd(); }
+
+ private:
+  testing::TestDevice device_;
+  std::unique_ptr<testing::TestClient> client_;
+  std::jthread thread_;
+};
+
+void row(const std::string& name, const std::string& value, const std::string& target, bool ok) {
+  fmt::print("{:<54} | {:>22} | {:>8} | {}\n", name, value, target, ok ? "yes" : "NO");
+}
+
+struct Pair {
+  std::vector<double> raw;
+  std::vector<double> ours;
+  std::vector<double> ratio;
+
+  void add(double raw_time, double our_time) {
+    raw.push_back(raw_time);
+    ours.push_back(our_time);
+    ratio.push_back(raw_time / our_time);
+  }
+  void print(const std::string& name, double target) const {
+    row(name, fmt::format("{:.3f} ({:.2f}/{:.2f} us)", median(ratio), median(raw), median(ours)),
+        fmt::format(">= {:.2f}", target), median(ratio) >= target);
+  }
+};
+
+/// Posted writes, ended by a read, so that all of them have been carried out.
+double posted_time(int fd, Traffic& traffic) {
+  const int operations = kOperations;
+  return time_of(1,
+                 [&] {
+                   for (int i = 0; i < operations; ++i) send_all(fd, traffic.posted);
+                   round_trip(fd, traffic);
+                 }) /
+         operations;
+}
+
+void compare_with_raw_socket() {
+  Traffic traffic;
+  const RawPeer raw;
+  const SessionPeer session;
+  Pair reads;
+  Pair writes;
+  for (int round = 0; round < kRounds; ++round) {
+    const double raw_read = time_of(kOperations, [&] { round_trip(raw.fd(), traffic); });
+    reads.add(raw_read, time_of(kOperations, [&] { round_trip(session.fd(), traffic); }));
+    const double raw_write = posted_time(raw.fd(), traffic);
+    writes.add(raw_write, posted_time(session.fd(), traffic));
+  }
+  reads.print("register read, rate against raw ping-pong", 0.97);
+  writes.print("posted writes, rate against raw sends one by one", 1.3);
+}
+
+/// Kilobytes of memory that belong to this process alone, or its share of what does not.
+double memory_in_use() {
+  std::ifstream file("/proc/self/smaps_rollup");
+  for (std::string word; file >> word;) {
+    double kilobytes = 0;
+    if (word == "Pss:" && file >> kilobytes) return kilobytes;
+  }
+  give_up("/proc/self/smaps_rollup has no Pss");
+}
+
+testing::TestClient connect(const std::filesystem::path& path) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.native().copy(&address.sun_path[0], sizeof(address.sun_path) - 1);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    give_up("connect failed");
+  }
+  return testing::TestClient(std::move(fd));
+}
+
+/// A device without memory of its own: what is left is the server's.
+class EmptyDevice final : public Device {
+ public:
+  [[nodiscard]] std::span<const Region> regions() const override { return kRegions; }
+  [[nodiscard]] std::span<const IrqIndex> irqs() const override { return kIrqs; }
+  void read(std::uint32_t /*region*/, std::uint64_t /*offset*/,
+            std::span<std::byte> into) override {
+    std::ranges::fill(into, std::byte{0});
+  }
+  void write(std::uint32_t /*region*/, std::uint64_t /*offset*/,
+             std::span<const std::byte> /*data*/) override {}
+  void reset() override {}
+  void connected(Client& /*client*/) override {}
+  void disconnected() override {}
+
+ private:
+  static constexpr std::array<Region, 9> kRegions{
+      {{.size = 4_KiB, .readable = true, .writable = true}}};
+  static constexpr std::array<IrqIndex, 5> kIrqs{};
+};
+
+/// Servers with clients that are connected.
+class Crowd {
+ public:
+  explicit Crowd(std::size_t size) : devices_(size) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (const auto added = server_.add(path(i), devices_[i]); !added) {
+        give_up(added.error().message);
+      }
+    }
+    if (const auto started = server_.start(); !started) give_up(started.error().message);
+  }
+
+  void connect_all() {
+    clients_.reserve(devices_.size());
+    for (std::size_t i = 0; i < devices_.size(); ++i) {
+      clients_.push_back(connect(path(i)));
+      if (!clients_.back().greet()) give_up("no VERSION reply");
+    }
+  }
+
+  [[nodiscard]] int fd() const { return clients_.front().fd(); }
+
+ private:
+  [[nodiscard]] std::filesystem::path path(std::size_t i) const {
+    return folder_.path() / std::to_string(i);
+  }
+
+  TemporaryFolder folder_;
+  std::vector<EmptyDevice> devices_;
+  Server server_;
+  std::vector<testing::TestClient> clients_;
+};
+
+void measure_crowd() {
+  Traffic traffic;
+  Crowd one(1);
+  one.connect_all();
+  Crowd many(kDevices);
+  // Sockets of the clients are in this process too, but their memory is the kernel's.
+  const double before = memory_in_use();
+  many.connect_all();
+  const double each = (memory_in_use() - before) / kDevices;
+  row(fmt::format("memory of an idle client, {} connected", kDevices),
+      fmt::format("{:.1f} kB", each), "<= 24", each <= 24);
+  Pair events;
+  for (int round = 0; round < kRounds; ++round) {
+    const double alone = time_of(kOperations, [&] { round_trip(one.fd(), traffic); });
+    events.add(alone, time_of(kOperations, [&] { round_trip(many.fd(), traffic); }));
+  }
+  events.print(fmt::format("register read beside {} idle clients, against 1", kDevices - 1), 0.97);
+}
+
+/// From nothing to 64 devices, each with a client whose VERSION was answered.
+void measure_start() {
+  constexpr std::size_t kStarted = 64;
+  std::vector<double> times;
+  for (int round = 0; round < kRounds; ++round) {
+    std::unique_ptr<Crowd> crowd;
+    times.push_back(time_of(1, [&] {
+      crowd = std::make_unique<Crowd>(kStarted);
+      crowd->connect_all();
+    }));
+  }
+  const double milliseconds = median(times) / 1000;
+  row(fmt::format("start of {} devices up to negotiated clients", kStarted),
+      fmt::format("{:.2f} ms", milliseconds), "<= 10", milliseconds <= 10);
+}
+
+}  // namespace
+
+int main() {
+  pin_to_one_cpu();
+  fmt::print("{:<54} | {:>22} | {:>8} | ok?\n", "name", "value (raw/ours)", "target");
+  compare_with_raw_socket();
+  measure_crowd();
+  measure_start();
+  return 0;
+}
