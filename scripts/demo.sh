@@ -33,7 +33,7 @@ show() {
 
 show_refusal() {
 	printf 'guest# %s\n' "$*"
-	if in_guest sh -c "$* 2>&1"; then
+	if in_guest sh -c "{ $*; } 2>&1"; then
 		echo "demo: that should have been refused" >&2
 		exit 1
 	fi

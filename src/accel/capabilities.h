@@ -18,10 +18,10 @@ struct Capability {
 };
 
 inline constexpr std::array<Capability, 4> kCapabilities = {{
-    {MOCK_ACCEL_CAP_COMPUTE, "compute"},
-    {MOCK_ACCEL_CAP_ENCRYPTION, "encryption"},
-    {MOCK_ACCEL_CAP_COMPRESSION, "compression"},
-    {MOCK_ACCEL_CAP_P2P, "p2p"},
+    {.bit = MOCK_ACCEL_CAP_COMPUTE, .name = "compute"},
+    {.bit = MOCK_ACCEL_CAP_ENCRYPTION, .name = "encryption"},
+    {.bit = MOCK_ACCEL_CAP_COMPRESSION, .name = "compression"},
+    {.bit = MOCK_ACCEL_CAP_P2P, .name = "p2p"},
 }};
 
 }  // namespace mockdev::accel

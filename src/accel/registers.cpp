@@ -79,18 +79,24 @@ void write_passphrase_command(State& state, Value value) {
 
 // --- The table -----------------------------------------------------------------------------------
 
+template <std::uint32_t kValue>
+void read_constant(const State& /*state*/, Into into) {
+  store_little_endian(kValue, into);
+}
+
+// NOLINTBEGIN(modernize-use-designated-initializers): it reads as a table
 constexpr auto kRegisters = std::to_array<Register>({
     {MOCK_ACCEL_REG_DEVICE_ID, 4, "DEVICE_ID", Access::read_only, "0x4b434f4d, \"MOCK\"",
-     [](const State&, Into into) { store_little_endian(MOCK_ACCEL_MAGIC, into); }, nullptr},
+     read_constant<MOCK_ACCEL_MAGIC>, nullptr},
     {MOCK_ACCEL_REG_REVISION, 4, "REVISION", Access::read_only, "hardware revision, 16.16",
-     [](const State&, Into into) { store_little_endian(MOCK_ACCEL_REVISION, into); }, nullptr},
+     read_constant<MOCK_ACCEL_REVISION>, nullptr},
     {MOCK_ACCEL_REG_UUID, 16, "UUID", Access::read_only, "identity, bytes in RFC 9562 order",
      [](const State& state, Into into) { std::ranges::copy(state.uuid.bytes(), into.begin()); },
      nullptr},
     {MOCK_ACCEL_REG_FUNCTION, 4, "FUNCTION", Access::read_only,
      "bit 0: a VF; 31:16: its number, from 0", nullptr, nullptr},
     {MOCK_ACCEL_REG_ABI, 4, "ABI", Access::read_only, "version of this register map",
-     [](const State&, Into into) { store_little_endian(MOCK_ACCEL_ABI_VERSION, into); }, nullptr},
+     read_constant<MOCK_ACCEL_ABI_VERSION>, nullptr},
     {MOCK_ACCEL_REG_MEMORY_SIZE, 8, "MEMORY_SIZE", Access::read_only, "bytes of device memory",
      [](const State& state, Into into) { store_little_endian(state.memory.size().value(), into); },
      nullptr},
@@ -104,8 +110,7 @@ constexpr auto kRegisters = std::to_array<Register>({
      },
      write_status},
     {MOCK_ACCEL_REG_FW_VERSION, 4, "FW_VERSION", Access::read_only,
-     "31:24 major, 23:16 minor, 15:0 patch",
-     [](const State&, Into into) { store_little_endian(kFirmwareVersion, into); }, nullptr},
+     "31:24 major, 23:16 minor, 15:0 patch", read_constant<kFirmwareVersion>, nullptr},
     {MOCK_ACCEL_REG_HEALTH, 4, "HEALTH", Access::read_only, "0 healthy, 1 degraded, 2 failed",
      [](const State& state, Into into) {
        store_little_endian(std::to_underlying(state.condition.health()), into);
@@ -154,6 +159,7 @@ constexpr auto kRegisters = std::to_array<Register>({
      [](const State& state, Into into) { store_little_endian(state.msix.pending_bits(), into); },
      nullptr},
 });
+// NOLINTEND(modernize-use-designated-initializers)
 
 constexpr std::size_t kLargestRegister = std::ranges::max(kRegisters, {}, &Register::size).size;
 

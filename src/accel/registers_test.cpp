@@ -141,7 +141,7 @@ TEST_F(RegistersTest, WritesOfAnyShapeAreTheSameAsTheirBytesInOrder) {
   for (int round = 0; round < 20'000; ++round) {
     // Where most registers are; low bytes, so that lengths and commands are often right ones.
     const std::size_t offset = random() % 0x120;
-    std::vector<std::byte> data(1 + random() % 24);
+    std::vector<std::byte> data(1 + (random() % 24));
     for (std::byte& byte : data) byte = static_cast<std::byte>(random() % 6);
     write_registers(state_, offset, data);
     for (std::size_t i = 0; i < data.size(); ++i) {

@@ -161,7 +161,7 @@ Document to_document(const Accelerator& a) {
       {"node", or_null(a.node)},
       {"name", a.name},
       {"type", discovery::to_string(a.kind)},
-      {"numa_node", or_null(a.numa_node)},
+      {"numa", or_null(a.numa_node)},
       {"pci", or_null(a.pci)},
       {"port", or_null(a.port)},
       {"slot", or_null(a.slot)},

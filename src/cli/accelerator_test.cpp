@@ -102,8 +102,7 @@ TEST(AcceleratorOfServer, LacksNothing) {
 }
 
 TEST(Accelerator, CapabilitiesThatHaveNoNameAreShownByTheirBit) {
-  EXPECT_THAT(capability_names(0x80000003),
-              ElementsAre("compute", "encryption", "bit31"));
+  EXPECT_THAT(capability_names(0x80000003), ElementsAre("compute", "encryption", "bit31"));
   EXPECT_TRUE(capability_names(0).empty());
 }
 
@@ -116,9 +115,9 @@ TEST(Accelerator, DocumentHasNullForWhatIsNotKnown) {
   Accelerator device;
   device.name = "mock0";
   const Document document = to_document(device);
-  for (const char* member : {"node", "numa_node", "pci", "port", "slot", "physfn", "status", "owner",
-                             "temperature", "error_count", "fw_version", "abi_version",
-                             "connected"}) {
+  for (const char* member :
+       {"node", "numa", "pci", "port", "slot", "physfn", "status", "owner", "temperature",
+        "error_count", "fw_version", "abi_version", "connected"}) {
     ASSERT_TRUE(document.contains(member)) << member;
     EXPECT_TRUE(document[member].is_null()) << member;
   }

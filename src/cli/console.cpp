@@ -28,6 +28,14 @@ bool is_terminal(int fd) {
   return ::isatty(fd) == 1 && environment("TERM") != "dumb";
 }
 
+/// Without one, as in a session that ssh or a container made, the terminal at the other end is one
+/// of today's.
+bool locale_is_chosen() {
+  constexpr std::array kVariables = {"LC_ALL", "LC_CTYPE", "LANG"};
+  return std::ranges::any_of(kVariables,
+                             [](const char* name) { return !environment(name).empty(); });
+}
+
 std::size_t columns_of(int fd) {
   constexpr std::size_t kUsual = 80;
   winsize size{};
@@ -50,7 +58,7 @@ std::string printable(std::string_view text) {
 
 Console standard_console() {
   std::setlocale(LC_CTYPE, "");
-  const bool unicode = std::string_view(nl_langinfo(CODESET)) == "UTF-8";
+  const bool unicode = std::string_view(nl_langinfo(CODESET)) == "UTF-8" || !locale_is_chosen();
   const bool color = environment("NO_COLOR").empty();
   const bool out_is_terminal = is_terminal(STDOUT_FILENO);
   const bool err_is_terminal = is_terminal(STDERR_FILENO);

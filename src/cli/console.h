@@ -37,8 +37,8 @@ struct Console {
 };
 
 /// Standard output and standard error of this process. Colours on a terminal, unless NO_COLOR is
-/// set or TERM is "dumb", which can't redraw a line either; Unicode where the locale's character
-/// set is UTF-8.
+/// set or TERM is "dumb", which can't redraw a line either; Unicode unless the locale was set to
+/// one without UTF-8.
 [[nodiscard]] Console standard_console();
 
 }  // namespace mockdev::cli

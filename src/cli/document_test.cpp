@@ -35,10 +35,9 @@ TEST(Document, YamlIsWrittenAsPeopleWriteIt) {
 }
 
 TEST(Document, YamlStringsStayStrings) {
-  for (const char* text :
-       {"1.0", "0x3", "1e5", "no", "Yes", "null", "~", "", "0000:01:00.0", "12:30:45",
-        "123e4567-e89b-12d3-a456-426614174000", "a: b", "- a", "# a", "line\nbreak", "\"quoted\"",
-        " blank", "true"}) {
+  for (const char* text : {"1.0", "0x3", "1e5", "no", "Yes", "null", "~", "", "0000:01:00.0",
+                           "12:30:45", "123e4567-e89b-12d3-a456-426614174000", "a: b", "- a", "# a",
+                           "line\nbreak", "\"quoted\"", " blank", "true"}) {
     const std::string yaml = to_yaml_text({{"key", text}});
     const YAML::Node node = YAML::Load(yaml)["key"];
     EXPECT_EQ(node.as<std::string>(), text) << yaml;

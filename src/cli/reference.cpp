@@ -44,6 +44,13 @@ std::vector<OptionText> describe(const CLI::App& app, bool positional) {
   return texts;
 }
 
+/// The options of a verb, without --help, which all of them have.
+std::vector<OptionText> options_of(const Command& command) {
+  auto options = describe(command.app(), false);
+  std::erase_if(options, [](const OptionText& option) { return option.names.ends_with("--help"); });
+  return options;
+}
+
 std::vector<OptionText> arguments_of(const Command& command) {
   auto arguments = describe(command.app(), true);
   if (command.rest() != nullptr) {
@@ -199,7 +206,7 @@ std::string roff_command(const Command& command) {
                                  roff(usage_of(command)), roff(verb.summary));
   text += roff_paragraphs(verb.description);
   text += roff_options(arguments_of(command));
-  text += roff_options(describe(command.app(), false));
+  text += roff_options(options_of(command));
   return text;
 }
 
@@ -218,15 +225,14 @@ std::string markdown_rows(const std::vector<OptionText>& options) {
 
 std::string markdown_command(const Command& command) {
   const Verb& verb = command.verb();
-  std::string text = fmt::format("### {}\n\n    {} {}\n\n{}.\n", verb.name, kProgramName,
+  std::string text = fmt::format("#### {}\n\n    {} {}\n\n{}.\n", verb.name, kProgramName,
                                  usage_of(command), verb.summary);
   for (const std::string_view paragraph : paragraphs_of(verb.description)) {
     text += fmt::format("\n{}\n", paragraph);
   }
-  text += "\n" + markdown_rows(arguments_of(command)) +
-          markdown_rows(describe(command.app(), false)) + "\n";
+  text += "\n" + markdown_rows(arguments_of(command)) + markdown_rows(options_of(command)) + "\n";
   for (const Verb::Example& example : verb.examples) {
-    text += fmt::format("{}:\n\n    {}\n\n", example.meaning, example.line);
+    text += fmt::format("{}\n\n    {}\n\n", example.meaning, example.line);
   }
   return text;
 }
@@ -295,7 +301,7 @@ std::string man_page(const Program& program) {
 std::string markdown(const Program& program) {
   std::string text;
   for (const Group& group : groups_of(program)) {
-    text += fmt::format("## {}\n\n", group.name);
+    text += fmt::format("### {}\n\n", group.name);
     for (const Command* const command : group.commands) text += markdown_command(*command);
   }
   return text;

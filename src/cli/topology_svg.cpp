@@ -25,7 +25,7 @@ constexpr int kWire = 36;  // from a port to its devices
 constexpr int kCardWidth = 368;
 constexpr int kCardHeight = 96;
 constexpr int kAccent = 5;  // the coloured edge of a card
-constexpr int kVfWidth = 62;
+constexpr int kVfWidth = 61;
 constexpr int kVfHeight = 24;
 constexpr int kVfGap = 8;
 constexpr int kVfsPerRow = 5;
@@ -55,7 +55,7 @@ constexpr std::string_view kStyle = R"(
     .pill.degraded, .vf.degraded { fill: #fff8c5; stroke: #d4a72c }
     .pill.failed, .vf.failed { fill: #ffebe9; stroke: #ff8182 }
     text.on-healthy { fill: #116329 } text.on-degraded { fill: #7d4e00 } text.on-failed { fill: #a40e26 }
-    .held { stroke: #0969da; stroke-width: 2 }
+    .box.held, .vf.held { stroke: #0969da; stroke-width: 2 }
     text.owner { fill: #0969da }
 )";
 
@@ -183,6 +183,7 @@ class Picture {
       draw(machine, kMargin, y, width);
       y += height_of(machine) + kGap;
     }
+    y += kGap / 2;
     draw_legend(kMargin, y);
     width_ = width + 2 * kMargin;
     height_ = y + kLegendHeight;

@@ -200,8 +200,7 @@ Document document_of(const PortView& port) {
 Document document_of(const NumaView& numa) {
   Document ports = Document::array();
   for (const PortView& port : numa.ports) ports.push_back(document_of(port));
-  return {{"numa_node", numa.id ? Document(*numa.id) : Document(nullptr)},
-          {"ports", std::move(ports)}};
+  return {{"numa", numa.id ? Document(*numa.id) : Document(nullptr)}, {"ports", std::move(ports)}};
 }
 
 Document document_of(const MachineView& machine) {

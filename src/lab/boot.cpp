@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <sstream>
 
-#include "lab/server_process.h"
+#include "base/file.h"
+#include "lab/last_words.h"
 #include "lab/ssh.h"
 
 namespace mockdev::lab {
@@ -14,13 +15,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLook{100};
 
-// A connection into a network that is not up yet is answered late or never: better ask anew often.
-constexpr std::chrono::milliseconds kAnswerTime{1000};
-
-std::chrono::milliseconds time_until(Clock::time_point end) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
-  return std::max(left, std::chrono::milliseconds{1});
-}
+constexpr std::chrono::seconds kDiagnosisTime{30};
 
 Error qemu_ended(const MachineFolder& machine) {
   return {fmt::format("QEMU ended: {}", last_words(machine.qemu_log()))};
@@ -40,25 +35,28 @@ std::optional<Error> obstacle(const MachineFolder& machine, const NodeState& nod
   return std::nullopt;
 }
 
-/// Entries of /sys/class/mock-accel that are PFs: mock0 but not mock0_vf1.
-unsigned count_devices(const std::string& listing) {
-  std::istringstream names(listing);
-  unsigned count = 0;
-  for (std::string name; names >> name;) {
-    if (name.starts_with("mock") && name.find('_') == std::string::npos) ++count;
-  }
-  return count;
-}
-
 }  // namespace
 
-Result<void> wait_for_ssh(const RunFolder& folder, const NodeState& node, Clock::time_point end,
-                          const Interrupt& interrupt) {
+GuestReport parse_report(std::string_view text) {
+  GuestReport report;
+  std::istringstream words{std::string(text)};
+  for (std::string word; words >> word;) {
+    if (word == "ready") report.ready = true;
+    if (word == "payload") report.payload = true;
+    // mock0_vf1 and the like are VFs.
+    if (word == "device" && words >> word && word.find('_') == std::string::npos) ++report.devices;
+  }
+  return report;
+}
+
+Result<GuestReport> wait_for_report(const RunFolder& folder, const NodeState& node,
+                                    Clock::time_point end, const Interrupt& interrupt) {
   const MachineFolder machine = folder.machine(node.name);
-  while (!answers(machine.ssh_socket(), kAnswerTime)) {
+  while (true) {
+    const GuestReport report = parse_report(read_file(machine.report(), 1_MiB).value_or(""));
+    if (report.ready) return report;
     if (auto error = obstacle(machine, node, end, interrupt)) return std::unexpected(*error);
   }
-  return {};
 }
 
 Result<void> open_shared_connection(const RunFolder& folder, const NodeState& node,
@@ -75,26 +73,20 @@ Result<void> open_shared_connection(const RunFolder& folder, const NodeState& no
   return {};
 }
 
-Result<void> check_devices(const RunFolder& folder, const NodeState& node, Clock::time_point end,
-                           const Interrupt& interrupt) {
-  const auto in_guest = [&](const std::vector<std::string>& command) {
-    return run_checked(ssh_command(folder, node.name, command, false),
-                       {.timeout = time_until(end), .interrupt = &interrupt});
+Result<void> check_report(const GuestReport& report, const RunFolder& folder, const NodeState& node,
+                          const Interrupt& interrupt) {
+  if (report.payload && report.devices == node.devices) return {};
+  const auto guest_says = [&](const std::string& script) {
+    const auto said = run_checked(ssh_command(folder, node.name, {"sh", "-c", script}, false),
+                                  {.timeout = kDiagnosisTime, .interrupt = &interrupt});
+    return said ? one_line(*said) : said.error().message;
   };
-  const auto payload = in_guest({"systemctl", "start", "mock-device.service"});
-  if (!payload && interrupt.requested()) return interrupted();
-  if (!payload) {
-    const auto journal = in_guest({"journalctl", "-u", "mock-device", "-o", "cat", "-n", "20"});
-    return fail("the guest could not start the payload: {}",
-                journal.value_or(payload.error().message));
+  if (!report.payload) {
+    return fail("the guest could not start its payload: {}",
+                guest_says("journalctl -u mock-device -o cat | tail -n 5"));
   }
-  const auto listing = in_guest({"sh", "-c", "ls /sys/class/mock-accel || true"});
-  if (!listing) return std::unexpected(listing.error());
-  const unsigned there = count_devices(*listing);
-  if (there == node.devices) return {};
-  const auto messages = in_guest({"sh", "-c", "dmesg | grep -i -e mock -e vfio | tail -n 3"});
-  return fail("the guest has {} of {} devices; its kernel says: {}", there, node.devices,
-              messages.value_or("(nothing)"));
+  return fail("the guest has {} of {} devices; its kernel says: {}", report.devices, node.devices,
+              guest_says("dmesg | grep -i mock | tail -n 5"));
 }
 
 }  // namespace mockdev::lab

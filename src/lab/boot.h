@@ -4,7 +4,7 @@
 
 #include <chrono>
 #include <functional>
-#include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/process.h"
@@ -13,21 +13,33 @@
 
 namespace mockdev::lab {
 
-/// Waits until the guest's ssh server answers. Fails with QEMU's last words if it ends, with the
-/// guest's if it takes longer than until `end`.
-[[nodiscard]] Result<void> wait_for_ssh(const RunFolder& folder, const NodeState& node,
-                                        std::chrono::steady_clock::time_point end,
-                                        const Interrupt& interrupt);
+/// What a guest says of itself on its second serial port when it has come up.
+struct GuestReport {
+  bool ready = false;    ///< it has come up and its ssh server answers
+  bool payload = false;  ///< what is on the payload disk was started
+  unsigned devices = 0;  ///< PFs in its /sys/class/mock-accel
+
+  bool operator==(const GuestReport&) const = default;
+};
+
+/// Reads a report, complete or not. Lines that are none of it are skipped.
+[[nodiscard]] GuestReport parse_report(std::string_view text);
+
+/// Waits for the guest's report. The guest is not asked, since each question would cost an emulated
+/// one more of the time that it needs to come up. Fails with QEMU's last words if it ends, and with
+/// the guest's if the report is not there at `end`.
+[[nodiscard]] Result<GuestReport> wait_for_report(const RunFolder& folder, const NodeState& node,
+                                                  std::chrono::steady_clock::time_point end,
+                                                  const Interrupt& interrupt);
 
 /// Opens the connection that commands share. `record` is called with its process before it begins.
 [[nodiscard]] Result<void> open_shared_connection(
     const RunFolder& folder, const NodeState& node, std::chrono::steady_clock::time_point end,
     const Interrupt& interrupt, const std::function<Result<void>(const ProcessId&)>& record);
 
-/// Waits until the payload has been started in the guest and checks that each of the node's devices
-/// has its entry in /sys/class/mock-accel. The error has what the guest said.
-[[nodiscard]] Result<void> check_devices(const RunFolder& folder, const NodeState& node,
-                                         std::chrono::steady_clock::time_point end,
-                                         const Interrupt& interrupt);
+/// Success if the guest has all of its devices. Else the error has what the guest's logs say, for
+/// which the shared connection must be open.
+[[nodiscard]] Result<void> check_report(const GuestReport& report, const RunFolder& folder,
+                                        const NodeState& node, const Interrupt& interrupt);
 
 }  // namespace mockdev::lab

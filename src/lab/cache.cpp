@@ -5,6 +5,8 @@
 #include <optional>
 #include <sstream>
 
+#include <unistd.h>
+
 #include "base/file.h"
 #include "base/uuid.h"
 #include "lab/file_lock.h"
@@ -34,19 +36,25 @@ Command removal(const Builder& builder, const fs::path& folder) {
   return builder.command({"rm", "-rf", "--one-file-system", folder});
 }
 
-/// mmdebstrap says what it does in lines like "I: extracting archives...".
-void note_line(Progress& progress, std::string_view line) {
-  if (line.starts_with("I: ")) progress.note(line.substr(3));
+/// mmdebstrap says what it begins in lines like "I: extracting archives...".
+void note_line(const RecipeStep& step, std::string_view line, Progress& progress) {
+  constexpr std::string_view kBefore = "I: ";
+  constexpr std::string_view kAfter = "...";
+  if (!line.starts_with(kBefore) || !line.ends_with(kAfter)) return;
+  line.remove_prefix(kBefore.size());
+  line.remove_suffix(kAfter.size());
+  progress.note(fmt::format("{}: {}", step.note, line));
 }
 
-Result<void> run_logged(const Command& command, const fs::path& log, const Work& work) {
-  const auto outcome = run(
-      command, {.interrupt = &work.interrupt, .log = log, .on_line = [&](std::string_view line) {
-                  note_line(work.progress, line);
-                }});
+Result<void> run_step(const RecipeStep& step, const fs::path& log, const Work& work) {
+  work.progress.note(step.note);
+  const auto outcome =
+      run(step.command, {.interrupt = &work.interrupt, .log = log, .on_line = [&](auto line) {
+                           note_line(step, line, work.progress);
+                         }});
   if (!outcome) return std::unexpected(outcome.error());
   if (outcome->exit_code == 0) return {};
-  return fail("{} (all of it: {})", reason_of(outcome->output), log.native());
+  return fail("{}: {} (all of it: {})", step.note, reason_of(outcome->output), log.native());
 }
 
 }  // namespace
@@ -58,21 +66,22 @@ std::string content_key(const std::vector<std::string>& contents) {
   return to_string(uuid_of_name(all));
 }
 
-Result<std::string> folder_content(const fs::path& folder) {
+Result<std::string> content_of(const fs::path& path) {
   std::vector<fs::path> files;
   std::error_code error;
-  for (auto entry = fs::recursive_directory_iterator(folder, error);
+  if (fs::is_regular_file(path, error)) files.push_back(path);
+  for (auto entry = fs::recursive_directory_iterator(path, error);
        !error && entry != fs::recursive_directory_iterator{}; entry.increment(error)) {
     if (entry->is_regular_file(error)) files.push_back(entry->path());
   }
-  if (error) return fail_errno(folder, error.value());
+  if (error && files.empty()) return fail_errno(path, error.value());
   std::ranges::sort(files);
   std::string all;
   for (const fs::path& file : files) {
     const auto content = read_file(file, 16_MiB);
     if (!content) return std::unexpected(content.error());
-    const auto mode = static_cast<unsigned>(fs::status(file, error).permissions()) & 0111U;
-    all += fmt::format("{} {:o} {}\n{}", file.lexically_relative(folder).native(), mode,
+    const bool is_program = ::access(file.c_str(), X_OK) == 0;
+    all += fmt::format("{} {} {}\n{}", file.lexically_relative(path).native(), is_program,
                        content->size(), *content);
   }
   return all;
@@ -119,8 +128,8 @@ Result<void> Cache::make(const Recipe& recipe, const Work& work) const {
     if (!removed) return std::unexpected(removed.error());
   }
   if (!fs::create_directory(unfinished, error)) return fail_errno(unfinished, error.value());
-  for (const Command& command : recipe.commands(unfinished)) {
-    if (auto done = run_logged(command, log, work); !done) return done;
+  for (const RecipeStep& step : recipe.steps(unfinished)) {
+    if (auto done = run_step(step, log, work); !done) return done;
   }
   fs::rename(unfinished, folder(recipe), error);
   if (error) return fail_errno(folder(recipe), error.value());
@@ -133,7 +142,7 @@ std::vector<std::string> Cache::preview(const Recipe& recipe, const Builder& bui
   std::vector<std::string> lines;
   lines.push_back(to_string(removal(builder, unfinished)));
   lines.push_back(to_string(Command{.argv = {"mkdir", "-p", unfinished}}));
-  for (const Command& command : recipe.commands(unfinished)) lines.push_back(to_string(command));
+  for (const RecipeStep& step : recipe.steps(unfinished)) lines.push_back(to_string(step.command));
   lines.push_back(to_string(Command{.argv = {"mv", "-T", unfinished, folder(recipe)}}));
   return lines;
 }
@@ -146,6 +155,7 @@ std::string reason_of(std::string_view output) {
   for (std::string line; std::getline(lines, line);) {
     if (line.find(kFull) != std::string::npos) return line;
     if (!first_error && line.starts_with("E: ")) first_error = line.substr(3);
+    if (!first_error && line.find(": error: ") != std::string::npos) first_error = line;
     if (!line.empty()) last = line;
   }
   return first_error.value_or(last);

@@ -22,20 +22,27 @@ struct Work {
   Progress& progress;
 };
 
+/// One command of a recipe.
+struct RecipeStep {
+  std::string note;  ///< what it makes, for the person who waits
+  Command command;
+};
+
 /// How a cached folder is made.
 struct Recipe {
   std::string name;  ///< what it is, as part of its folder's name: "guest"
   std::string key;   ///< changes with all that goes into it
-  /// The commands that fill an empty folder, in order. The folder is renamed afterwards: nothing
-  /// in it may have its path inside.
-  std::function<std::vector<Command>(const std::filesystem::path& folder)> commands;
+  /// What fills an empty folder, in order. The folder is renamed afterwards: nothing in it may have
+  /// its path inside.
+  std::function<std::vector<RecipeStep>(const std::filesystem::path& folder)> steps;
 };
 
 /// The key that stands for these texts in this order.
 [[nodiscard]] std::string content_key(const std::vector<std::string>& contents);
 
-/// The names, permissions and contents of all files below a folder, for content_key.
-[[nodiscard]] Result<std::string> folder_content(const std::filesystem::path& folder);
+/// A file, or the names and contents of all files below a folder, and which of them are programs:
+/// for content_key.
+[[nodiscard]] Result<std::string> content_of(const std::filesystem::path& path);
 
 /// Recipes' folders below one root. Safe for any number of processes at a time.
 class Cache {
@@ -63,7 +70,7 @@ class Cache {
 };
 
 /// The line of a failed program's output that tells the cause: a full disk, else the first error
-/// as apt and mmdebstrap mark them, else the last line.
+/// as apt, mmdebstrap and compilers mark them, else the last line.
 [[nodiscard]] std::string reason_of(std::string_view output);
 
 }  // namespace mockdev::lab

@@ -154,15 +154,17 @@ class Launch {
     const RunFolder& folder = plan_.folder();
     NodeState& machine = state_.nodes[node];
     const auto end = power_on_.at(node) + options_.boot_timeout;
-    work_.progress.note("waiting for ssh");
-    Result<void> done = wait_for_ssh(folder, machine, end, work_.interrupt);
-    if (!done) return std::unexpected(done.error());
+    const auto report = wait_for_report(folder, machine, end, work_.interrupt);
+    if (!report) return std::unexpected(report.error());
     work_.progress.note("opening a connection");
-    done = open_shared_connection(folder, machine, end, work_.interrupt, recorder(machine.ssh));
-    if (!done) return std::unexpected(done.error());
-    work_.progress.note("looking for the devices");
-    done = check_devices(folder, machine, end, work_.interrupt);
-    if (!done) return std::unexpected(done.error());
+    if (auto open =
+            open_shared_connection(folder, machine, end, work_.interrupt, recorder(machine.ssh));
+        !open) {
+      return std::unexpected(open.error());
+    }
+    if (auto complete = check_report(*report, folder, machine, work_.interrupt); !complete) {
+      return std::unexpected(complete.error());
+    }
     return fmt::format("{} devices", machine.devices);
   }
 
@@ -217,7 +219,16 @@ void add_line(std::string& lines, const std::string& line) {
 std::string preview(const Preparation& preparation) {
   if (const auto* const command = std::get_if<Command>(&preparation)) return to_string(*command);
   const auto& file = std::get<FileText>(preparation);
-  return fmt::format("printf %s {} >{}", shell_quote(file.text), shell_quote(file.path.native()));
+  // One line, whatever the text: printf's %b turns \\n back.
+  std::string text;
+  for (const char character : file.text) {
+    if (character == '\n') {
+      text += "\\n";
+    } else {
+      text += character == '\\' ? "\\\\" : std::string(1, character);
+    }
+  }
+  return fmt::format("printf %b {} >{}", shell_quote(text), shell_quote(file.path.native()));
 }
 
 std::string in_background(const Command& command, const std::filesystem::path& log) {

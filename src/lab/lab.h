@@ -52,7 +52,7 @@ struct UpOptions {
   std::optional<ByteCount> memory;
   Accelerator accelerator = Accelerator::automatic;
   /// How long a guest may take from power-on until it is ready, in seconds.
-  std::chrono::seconds boot_timeout{300};
+  std::chrono::seconds boot_timeout{600};
 };
 
 /// Brings a lab up and returns when each guest answers over ssh and shows all of its devices.

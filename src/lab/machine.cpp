@@ -185,8 +185,8 @@ Result<void> check_buses(const topology::Node& node) {
 
 Command machine_command(const MachineSpec& spec) {
   Words words = spec.qemu;
-  add(words, {"-name", fmt::format("{}/{}", spec.folder.lab(), spec.node.name), "-machine", "q35",
-              "-nodefaults", "-no-user-config", "-display", "none"});
+  add(words, {"-name", fmt::format("{}/{}", spec.folder.lab(), spec.node.name), "-machine",
+              "q35,sata=off,smbus=off", "-nodefaults", "-no-user-config", "-display", "none"});
   add(words, accelerator_options(spec.accelerator));
   add(words, memory_and_cpu_options(spec));
   add(words, boot_options(spec));

@@ -139,7 +139,7 @@ std::vector<Preparation> Plan::preparations() const {
   std::vector<Preparation> all = {
       Command{.argv = std::move(folders)},
       Command{.argv = {"cp", topology_file_, folder_.topology()}},
-      Command{.argv = {installation_.lab() / "guest/make-keys", folder_.path()}},
+      Command{.argv = {installation_.lab() / "make-keys", folder_.path()}},
       FileText{.path = folder_.ssh_config(), .text = ssh_config(installation_.program, folder_)},
   };
   for (Command& command :

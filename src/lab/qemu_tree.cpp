@@ -52,8 +52,9 @@ Result<Recipe> qemu_recipe(const Installation& installation, const Builder& buil
   // The key is without the mirror: all mirrors have the same packages.
   return Recipe{.name = "qemu",
                 .key = content_key(mmdebstrap(spec, "", "")),
-                .commands = [=](const std::filesystem::path& folder) -> std::vector<Command> {
-                  return {builder.command(mmdebstrap(spec, *mirror, folder / "tree"))};
+                .steps = [=](const std::filesystem::path& folder) -> std::vector<RecipeStep> {
+                  return {{.note = "QEMU's packages",
+                           .command = builder.command(mmdebstrap(spec, *mirror, folder / "tree"))}};
                 }};
 }
 

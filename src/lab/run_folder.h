@@ -21,6 +21,8 @@ struct MachineFolder {
   /// Of the ssh connection that commands share.
   [[nodiscard]] std::filesystem::path shared_socket() const { return path / "shared"; }
   [[nodiscard]] std::filesystem::path serial_log() const { return path / "serial.log"; }
+  /// What the guest writes to its second serial port: devices and, last, that it is ready.
+  [[nodiscard]] std::filesystem::path report() const { return path / "report"; }
   [[nodiscard]] std::filesystem::path qemu_log() const { return path / "qemu.log"; }
   [[nodiscard]] std::filesystem::path ssh_log() const { return path / "ssh.log"; }
   [[nodiscard]] std::filesystem::path console_lock() const { return path / "console.lock"; }

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/server_process.h"
 
-#include <algorithm>
-#include <sstream>
-
-#include <fmt/ranges.h>
-
-#include "base/file.h"
+#include "lab/last_words.h"
 #include "lab/unix_socket.h"
 
 namespace mockdev::lab {
@@ -52,20 +47,6 @@ Result<void> wait_until_serving(const ProcessId& server, const RunFolder& folder
     }
   }
   return {};
-}
-
-std::string last_words(const fs::path& log) {
-  constexpr std::size_t kLines = 3;
-  std::istringstream text(read_file(log, 64_MiB).value_or(""));
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(text, line);) {
-    while (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) lines.push_back(line);
-  }
-  if (lines.empty()) return "(it said nothing)";
-  const std::size_t skipped = lines.size() - std::min(lines.size(), kLines);
-  lines.erase(lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(skipped));
-  return fmt::format("{}", fmt::join(lines, " / "));
 }
 
 }  // namespace mockdev::lab

@@ -22,7 +22,4 @@ namespace mockdev::lab {
                                               const std::vector<topology::Node>& nodes,
                                               const Interrupt& interrupt);
 
-/// The last lines of a log, joined by " / ", for an error message.
-[[nodiscard]] std::string last_words(const std::filesystem::path& log);
-
 }  // namespace mockdev::lab

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/ssh.h"
 
-#include <array>
-
-#include <poll.h>
-#include <sys/socket.h>
-
-#include "lab/unix_socket.h"
-
 namespace mockdev::lab {
 namespace {
 
@@ -45,7 +38,7 @@ Host *
   HostKeyAlias mock-device
   HostKeyAlgorithms ssh-ed25519
   KexAlgorithms curve25519-sha256
-  ProxyCommand exec {} relay {}/%n/{}
+  ProxyCommand {} relay {}/%n/{}
   ControlPath "{}/%n/{}"
   ServerAliveInterval 60
   LogLevel ERROR
@@ -68,17 +61,6 @@ Command ssh_command(const RunFolder& folder, std::string_view node,
 
 Command shared_connection(const RunFolder& folder, std::string_view node) {
   return {.argv = {"ssh", "-F", folder.ssh_config(), "-N", "-M", std::string(node)}};
-}
-
-bool answers(const std::filesystem::path& socket, std::chrono::milliseconds time) {
-  const auto connection = connect_unix(socket);
-  if (!connection) return false;
-  pollfd wait{.fd = connection->get(), .events = POLLIN, .revents = 0};
-  if (::poll(&wait, 1, static_cast<int>(time.count())) <= 0) return false;
-  std::array<char, 4> greeting{};
-  const ssize_t got = ::recv(connection->get(), greeting.data(), greeting.size(), MSG_DONTWAIT);
-  return got > 0 && std::string_view("SSH-").starts_with(
-                        std::string_view(greeting.data(), static_cast<std::size_t>(got)));
 }
 
 }  // namespace mockdev::lab

@@ -2,7 +2,6 @@
 // The way into a guest: ssh over the UNIX socket that QEMU forwards to the guest's port 22.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -24,8 +23,5 @@ namespace mockdev::lab {
 /// Keeps a connection open that later ssh_commands share: they then take milliseconds where a
 /// handshake with an emulated guest takes a second.
 [[nodiscard]] Command shared_connection(const RunFolder& folder, std::string_view node);
-
-/// Whether an ssh server answers behind the socket within `time`.
-[[nodiscard]] bool answers(const std::filesystem::path& socket, std::chrono::milliseconds time);
 
 }  // namespace mockdev::lab

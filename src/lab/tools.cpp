@@ -78,7 +78,7 @@ Result<Builder> Builder::find() {
     reason = tried.error();
   }
   // root in a container may be without namespaces, but can build.
-  if (is_root) return Builder({});
+  if (is_root) return plain();
   return fail(
       "this computer does not let an ordinary user build a guest ({}); it takes a range for the "
       "user in /etc/subuid and /etc/subgid and a kernel that allows user namespaces (sysctl "

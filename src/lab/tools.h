@@ -24,6 +24,9 @@ class Builder {
   /// the error says what is missing.
   [[nodiscard]] static Result<Builder> find();
 
+  /// Without namespaces: everything stays as whoever runs it.
+  [[nodiscard]] static Builder plain() { return Builder({}); }
+
   /// The command that runs `argv` as root of its namespace.
   [[nodiscard]] Command command(std::vector<std::string> argv) const;
 

@@ -53,7 +53,8 @@ constexpr std::uint64_t kLinkControl2Writable = 0x1f;  // target speed, enter co
 constexpr std::uint64_t kEqualizationComplete = 0x1e;  // of Link Status 2: all phases
 
 // §6.6.2: Initiate Function Level Reset reads as zero. It is writable here so that it is seen.
-ConfigEffect start_function_level_reset(ConfigSpace& space, std::size_t base, WrittenDword) {
+ConfigEffect start_function_level_reset(ConfigSpace& space, std::size_t base,
+                                        WrittenDword /*written*/) {
   if ((space.get(base + PCI_EXP_DEVCTL, 2) & PCI_EXP_DEVCTL_BCR_FLR) == 0) {
     return ConfigEffect::none;
   }

@@ -46,8 +46,8 @@ void set_serial_number(ConfigSpace& space, std::uint64_t eui64);
 /// becomes TotalVFs, System Page Size keeps its lowest supported bit (none: 4 KiB), and while VF
 /// Enable is set, NumVFs, System Page Size and ARI Capable Hierarchy don't change.
 struct SriovSettings {
-  std::uint16_t total_vfs;  ///< 1 to 64
-  std::uint16_t vf_device;
+  std::uint16_t total_vfs = 0;  ///< 1 to 64
+  std::uint16_t vf_device = 0;
   Bar vf_bar0;  ///< of one VF; each VF's part is at least a system page
 };
 [[nodiscard]] ExtendedCapability single_root_iov(const SriovSettings& settings);

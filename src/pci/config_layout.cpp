@@ -78,12 +78,11 @@ ConfigLayoutBuilder::ConfigLayoutBuilder(const HeaderSettings& header, const Bar
     : layout_(std::make_shared<ConfigLayout>()),
       next_base_(kFirstCapability),
       next_extended_base_(kFirstExtendedCapability),
-      link_(PCI_CAPABILITY_LIST),
-      extended_link_(0) {
+      link_(PCI_CAPABILITY_LIST) {
   place(0, header_registers(header));
   for (std::size_t i = 0; i < bars.size(); ++i) {
     if (bars.at(i).size == 0_B) continue;
-    const auto offset = static_cast<std::uint16_t>(PCI_BASE_ADDRESS_0 + 4 * i);
+    const auto offset = static_cast<std::uint16_t>(PCI_BASE_ADDRESS_0 + (4 * i));
     place(0, std::array{bar_register(offset, bars.at(i))});
   }
 }

@@ -19,8 +19,8 @@ class ConfigSpace;
 /// One register: a row of the header or of a capability. Bits that are in neither `writable` nor
 /// `write_1_to_clear` are read-only.
 struct ConfigRegister {
-  std::uint16_t offset;                ///< from the start of the header or capability
-  std::uint8_t size;                   ///< bytes, 1 to 8
+  std::uint16_t offset = 0;            ///< from the start of the header or capability
+  std::uint8_t size = 0;               ///< bytes, 1 to 8
   std::uint64_t reset = 0;             ///< value after a fundamental reset
   std::uint64_t writable = 0;          ///< bits that take what is written
   std::uint64_t write_1_to_clear = 0;  ///< bits that a written 1 clears
@@ -51,7 +51,7 @@ enum class CapabilityId : std::uint8_t {
 };
 
 /// Capabilities of the extended space (chapter 3).
-enum class ExtendedCapabilityId : std::uint16_t {
+enum class ExtendedCapabilityId : std::uint16_t {  // NOLINT(performance-enum-size): as in PCI
   advanced_error_reporting = 0x0001,
   device_serial_number = 0x0003,
   alternative_routing_id = 0x000e,
@@ -61,19 +61,19 @@ enum class ExtendedCapabilityId : std::uint16_t {
 /// A capability as a value. Its header (id, version, next) is the layout's business, so that
 /// `registers` start behind it: at offset 2 or, in the extended space, 4.
 struct CapabilityBody {
-  std::uint16_t size;  ///< bytes, with the header
+  std::uint16_t size = 0;  ///< bytes, with the header
   std::vector<ConfigRegister> registers;
   WriteRule rule = nullptr;
 };
 
 struct Capability {
-  CapabilityId id;
+  CapabilityId id{};
   CapabilityBody body;
 };
 
 struct ExtendedCapability {
-  ExtendedCapabilityId id;
-  std::uint8_t version;
+  ExtendedCapabilityId id{};
+  std::uint8_t version = 1;
   CapabilityBody body;
 };
 
@@ -151,8 +151,8 @@ class ConfigLayoutBuilder {
   std::shared_ptr<ConfigLayout> layout_;
   std::size_t next_base_;
   std::size_t next_extended_base_;
-  std::size_t link_;           ///< the byte that points to the next capability
-  std::size_t extended_link_;  ///< the header that points to the next one; 0: none yet
+  std::size_t link_;               ///< the byte that points to the next capability
+  std::size_t extended_link_ = 0;  ///< the header that points to the next one; 0: none yet
 };
 
 /// The register of a BAR at `offset`: its type bits, and address bits from the size on. One of 64

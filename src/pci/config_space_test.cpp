@@ -73,7 +73,7 @@ TEST_F(ConfigSpaceTest, RandomWritesOfAnyShapeNeverChangeAReadOnlyBit) {
   std::mt19937 random(1);
   std::vector<std::byte> data;
   for (int round = 0; round < 20'000; ++round) {
-    data.resize(1 + random() % 24);
+    data.resize(1 + (random() % 24));
     for (std::byte& byte : data) byte = static_cast<std::byte>(random());
     space_.write(random() % (kConfigSize + 16), data);
   }
@@ -130,7 +130,6 @@ TEST_F(ConfigSpaceTest, BytesBeyondTheEndReadOnesAndIgnoreWrites) {
 
 TEST_F(ConfigSpaceTest, StandardCapabilitiesFormAChain) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> chain;
-  ASSERT_TRUE(read(PCI_STATUS, 2) & PCI_STATUS_CAP_LIST);
   for (std::uint64_t at = read(PCI_CAPABILITY_LIST, 1); at != 0; at = read(at + 1, 1)) {
     chain.emplace_back(at, read(at, 1));
     ASSERT_LT(chain.size(), 10U);

@@ -188,24 +188,23 @@ topology::PciIds chosen_ids(const Flags& flags, topology::PciIds ids) {
           .vf_device = flags.vf_device.value_or(ids.vf_device)};
 }
 
-Result<Plan> plan_of(const Flags& flags) {
-  Plan plan;
-  Result<std::vector<Placement>> devices;
-  if (!flags.topology.empty()) {
-    if (flags.socket_dir.empty() && !flags.dry_run) {
-      return fail("--socket-dir is required with --topology");
-    }
-    const auto topology = topology::load(flags.topology);
-    if (!topology) return std::unexpected(topology.error());
-    plan.ids = chosen_ids(flags, topology->ids);
-    devices = place_all(flags, *topology);
-  } else if (!flags.socket.empty()) {
-    plan.ids = chosen_ids(flags, topology::kDefaultIds);
-    devices = place_one(flags);
-  } else {
+/// The flags that have to be there, and what CLI11 can't say of them.
+Result<void> check_presence(const Flags& flags) {
+  if (flags.topology.empty() && flags.socket.empty()) {
     return fail("one of --topology and --socket is required; --help has more");
   }
+  if (flags.socket.empty() && flags.socket_dir.empty() && !flags.dry_run) {
+    return fail("--socket-dir is required with --topology");
+  }
+  return {};
+}
+
+/// `topology`: null for one device by flags.
+Result<Plan> plan_of(const Flags& flags, const topology::Topology* topology) {
+  auto devices = topology == nullptr ? place_one(flags) : place_all(flags, *topology);
   if (!devices) return std::unexpected(devices.error());
+  Plan plan;
+  plan.ids = chosen_ids(flags, topology == nullptr ? topology::kDefaultIds : topology->ids);
   plan.devices = *std::move(devices);
   plan.control = control_path(flags);
   plan.log_level = flags.log_level;
@@ -213,6 +212,10 @@ Result<Plan> plan_of(const Flags& flags) {
   plan.dry_run = flags.dry_run;
   if (auto checked = check_sockets(plan); !checked) return std::unexpected(checked.error());
   return plan;
+}
+
+std::unexpected<Refusal> refuse(std::string_view reason) {
+  return std::unexpected(Refusal{kWrongUsage, fmt::format("mock-accel-server: {}\n", reason)});
 }
 
 std::string capability_text(std::uint32_t bits) {
@@ -241,12 +244,20 @@ std::expected<Plan, Refusal> make_plan(int argc, const char* const* argv) {
   } catch (const CLI::CallForVersion&) {
     return std::unexpected(Refusal{0, app.version() + "\n"});
   } catch (const CLI::Error& error) {
-    return std::unexpected(
-        Refusal{kWrongUsage, fmt::format("mock-accel-server: {}\n", error.what())});
+    return refuse(error.what());
   }
-  Result<Plan> plan = plan_of(flags);
-  if (plan) return *std::move(plan);
-  return std::unexpected(Refusal{kWrongUsage, plan.error().message + "\n"});
+  if (auto present = check_presence(flags); !present) return refuse(present.error().message);
+
+  std::optional<topology::Topology> topology;
+  if (!flags.topology.empty()) {
+    auto loaded = topology::load(flags.topology);
+    // Each line begins with the file's name, as editors like it.
+    if (!loaded) return std::unexpected(Refusal{kWrongUsage, loaded.error().message + "\n"});
+    topology = *std::move(loaded);
+  }
+  auto plan = plan_of(flags, topology ? &*topology : nullptr);
+  if (!plan) return refuse(plan.error().message);
+  return *std::move(plan);
 }
 
 std::string describe(const Plan& plan) {

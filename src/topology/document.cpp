@@ -190,7 +190,8 @@ class Builder final : public YAML::EventHandler {
 std::expected<std::shared_ptr<const Value>, DocumentError> read_document(std::string_view yaml) {
   if (auto error = check_characters(yaml)) return std::unexpected(*error);
   try {
-    std::istringstream stream{std::string(yaml)};
+    // Without empty lines at the end, behind which the library overlooks that a quote has none.
+    std::istringstream stream{std::string(yaml.substr(0, yaml.find_last_not_of(" \t\r\n") + 1))};
     YAML::Parser parser(stream);
     Builder builder;
     parser.HandleNextDocument(builder);

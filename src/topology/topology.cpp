@@ -7,7 +7,7 @@
 #include <concepts>
 #include <map>
 #include <optional>
-#include <set>
+#include <tuple>
 #include <utility>
 
 #include "accel/capabilities.h"
@@ -159,7 +159,9 @@ class Reader {
     Topology topology{file.ids, {}};
     if (file.nodes) topology.nodes = make_nodes(*file.nodes);
     if (problems_.empty()) return topology;
-    std::ranges::stable_sort(problems_, {}, &Problem::line);
+    std::ranges::sort(problems_, {}, [](const Problem& problem) {
+      return std::tie(problem.line, problem.message);
+    });
     if (unreported_ > 0) {
       problems_.push_back({0, fmt::format("and {} more problems", unreported_)});
     }
@@ -297,9 +299,9 @@ class Reader {
   // A node.
 
   void read_node(const Value& value, const std::string& path, NodeDraft& node) {
-    const std::size_t problems = problems_.size();
+    const std::size_t before = problems_.size() + unreported_;
     read_fields(value, path, kNodeFields, node);
-    if (problems_.size() != problems) return;
+    if (problems_.size() + unreported_ != before) return;
     if (!node.name.value) report(value.line, path + ".name: missing");
     if (!node.numa) report(value.line, path + ".numa: missing");
   }

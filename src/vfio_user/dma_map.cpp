@@ -8,9 +8,7 @@
 #include <utility>
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 namespace mockdev::vfio_user {
@@ -26,10 +24,13 @@ constexpr std::uint32_t kKnownFlags =
 /// A copy holds up an unmap, and with it the client's machine, for no more bytes than these.
 constexpr std::size_t kCopyUnit = std::size_t{1} << 20U;
 
-/// Huge pages have no write(), and devices or pipes may block for ever.
-bool serves_pread_and_pwrite(int fd, const struct stat& status) {
-  struct statfs system{};
-  return S_ISREG(status.st_mode) && ::fstatfs(fd, &system) == 0 && system.f_type != HUGETLBFS_MAGIC;
+/// Whether the kernel reads and writes the file as the map promises. Files on huge pages have no
+/// write(); what is not a file at all (a device, a pipe) may block for ever.
+bool serves_pread_and_pwrite(int fd, const struct stat& status, std::uint32_t map_flags) {
+  std::byte nothing{};
+  return S_ISREG(status.st_mode) &&
+         ((map_flags & kDmaRead) == 0 || ::pread(fd, &nothing, 0, 0) == 0) &&
+         ((map_flags & kDmaWrite) == 0 || ::pwrite(fd, &nothing, 0, 0) == 0);
 }
 
 bool allows(int open_flags, std::uint32_t map_flags) {
@@ -95,12 +96,12 @@ std::expected<DmaMap::Files::iterator, Refusal> DmaMap::file_of(const protocol::
   struct stat status{};
   const int flags = ::fcntl(fd.get(), F_GETFL);
   if (flags < 0 || ::fstat(fd.get(), &status) != 0) return refuse(errno, "unusable descriptor");
-  if (!serves_pread_and_pwrite(fd.get(), status)) return files_.end();
   // With O_PATH nothing can be read; with O_APPEND pwrite() ignores its offset.
   if ((flags & (O_PATH | O_APPEND)) != 0 || !allows(flags, request.flags)) {
     return refuse(EACCES, "the descriptor's open flags {:#o} don't allow map flags {:#x}", flags,
                   request.flags);
   }
+  if (!serves_pread_and_pwrite(fd.get(), status, request.flags)) return files_.end();
   if (auto checked = check_file_range(request, status); !checked) {
     return std::unexpected(std::move(checked.error()));
   }

@@ -152,9 +152,11 @@ TEST_F(DmaMapTest, DescriptorsThatAreNoFilesCountAsNone) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
   const UniqueFd other(ends[1]);
-  ASSERT_EQ(add(map_request(0, kPage), UniqueFd(ends[0])), 0);
+  ASSERT_EQ(add(map_request(0, kPage, protocol::kDmaRead), UniqueFd(ends[0])), 0);
+  ASSERT_EQ(add(map_request(kPage, kPage), UniqueFd(::open("/dev/zero", O_RDWR | O_CLOEXEC))), 0);
   Bytes buffer(8);
   EXPECT_TRUE(map_.read(GuestAddress{0}, buffer)->by_message);
+  EXPECT_TRUE(map_.write(GuestAddress{kPage}, buffer)->by_message);
 }
 
 TEST_F(DmaMapTest, OnlyExactMapsAreRemoved) {

@@ -41,7 +41,7 @@ class Lab:
 
     def __init__(self, name, *options):
         self.name = name
-        self.up_output = mock_device("up", "--name", name, *options).stdout
+        self.up_output = mock_device("up", "--lab", name, *options).stdout
 
     def run(self, verb, *arguments, **options):
         """Runs a verb of mock-device on this lab."""
@@ -61,6 +61,13 @@ class Lab:
                         timeout=timeout)
         return done.returncode, done.stdout
 
+    def put(self, source, path):
+        """Copies a program of this machine to `path` in the guest."""
+        with open(source, "rb") as content:
+            subprocess.run([PROGRAMS / "mock-device", "exec", "--lab", self.name, "--", "sh", "-c",
+                            f"cat > {path} && chmod 755 {path}"], stdin=content, check=True,
+                           timeout=PATIENCE)
+
     def json(self, verb, *arguments):
         return json.loads(self.run(verb, *arguments, "--output", "json").stdout)
 
@@ -77,4 +84,4 @@ class Lab:
         return self.guest_result(f"echo '{value}' > /sys/class/mock-accel/{device}/{name}")
 
     def down(self):
-        mock_device("down", "--name", self.name, check=False)
+        mock_device("down", "--lab", self.name, check=False)

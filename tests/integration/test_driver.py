@@ -5,33 +5,69 @@ import subprocess
 
 import pytest
 
-from lab import ROOT
+from lab import ROOT, eventually
 
 CLAIM = "11111111-2222-4333-8444-555555555555"
+NAMES = ["mock0", "mock1", "mock2", "mock3"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def guest_programs(session_lab, tmp_path_factory):
-    """Builds the C programs of tests/guest and puts them into the guest's /tmp."""
+    """Builds the programs of tests/guest and puts them into the guest's /usr/local/bin."""
     folder = tmp_path_factory.mktemp("guest")
     for source in (ROOT / "tests" / "guest").glob("*.c"):
-        program = folder / source.stem
         subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-pthread",
-                        f"-I{ROOT / 'abi'}", "-o", program, source], check=True)
-        with program.open("rb") as content:
-            subprocess.run(["true"], check=True)
-            done = session_lab.put(content, f"/tmp/{source.stem}")
-        assert done == 0
-    return "/tmp"
+                        f"-I{ROOT / 'abi'}", "-o", folder / source.stem, source], check=True)
+        session_lab.put(folder / source.stem, f"/usr/local/bin/{source.stem}")
 
 
-def test_of_two_racing_owners_exactly_one_wins(lab, guest_programs):
-    said = lab.guest(f"{guest_programs}/owner_race /sys/class/mock-accel/mock0 10000")
-    assert "10000 rounds" in said
+def bdf(lab, device="mock0"):
+    return lab.guest(f"basename $(readlink -f /sys/class/mock-accel/{device}/device)").strip()
 
 
-def test_module_remembers_the_owner_over_a_reload(lab):
+def test_of_two_racing_owners_exactly_one_wins(lab):
+    assert "10000 rounds" in lab.guest("owner_race /sys/class/mock-accel/mock0 10000")
+
+
+def test_module_finds_the_owner_again_after_a_reload(lab):
     lab.set_attribute("mock0", "owner", CLAIM)
     lab.guest("modprobe -r mock-accel && modprobe mock-accel")
+    assert lab.guest("ls /sys/class/mock-accel").split() == NAMES
     assert lab.attribute("mock0", "owner") == CLAIM
-    assert lab.guest("ls /sys/class/mock-accel").split() == ["mock0", "mock1", "mock2", "mock3"]
+
+
+def test_open_file_outlives_its_device_and_keeps_the_module(lab):
+    device = bdf(lab)
+    lab.guest("systemd-run --quiet --unit=hold --property=StandardOutput=file:/tmp/hold "
+              "/usr/local/bin/open_hold /dev/mock0")
+    try:
+        eventually(lambda: "uuid" in lab.guest("cat /tmp/hold"), "the device is open")
+        lab.guest(f"echo {device} > /sys/bus/pci/drivers/mock-accel/unbind")
+        eventually(lambda: "removed: No such device" in lab.guest("cat /tmp/hold"),
+                   "the open file says that the device is gone")
+        code, said = lab.guest_result("rmmod mock_accel")
+        assert code != 0 and "in use" in said
+        lab.guest(f"echo {device} > /sys/bus/pci/drivers/mock-accel/bind")
+        assert lab.guest("ls /sys/class/mock-accel").split() == NAMES
+    finally:
+        lab.guest("systemctl stop hold")
+    lab.guest("modprobe -r mock-accel && modprobe mock-accel")
+
+
+def test_access_while_the_driver_comes_and_goes_is_safe(lab):
+    lab.guest(f"unbind_race mock0 {bdf(lab)} 50")
+    assert "Call Trace" not in lab.guest("dmesg")
+    assert lab.guest("ls /sys/class/mock-accel").split() == NAMES
+
+
+def test_registers_read_the_same_in_any_width_and_alignment(lab):
+    uuid = lab.attribute("mock0", "uuid").replace("-", "")
+    address = bdf(lab)
+    # The kernel maps registers for a program only while no driver has them.
+    lab.guest(f"echo {address} > /sys/bus/pci/drivers/mock-accel/unbind")
+    try:
+        device = f"/sys/bus/pci/devices/{address}"
+        said = lab.guest(f"echo 1 > {device}/enable && bar_access {device}/resource0")
+    finally:
+        lab.guest(f"echo {address} > /sys/bus/pci/drivers/mock-accel/bind")
+    assert said.split()[0] == "4d4f434b" + "00000100" + uuid

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """mock-device up, down and what lies between, when all goes well and when it does not."""
 
+import json
 import os
 import signal
 import subprocess
@@ -27,9 +28,9 @@ def pids(status):
 
 def test_dry_run_prints_commands_and_starts_nothing(session_lab):
     name = new_name("dry")
-    said = mock_device("up", "--name", name, "--topology", TWO_NUMA, "--dry-run").stdout
+    said = mock_device("up", "--lab", name, "--topology", TWO_NUMA, "--dry-run").stdout
     assert "mock-accel-server" in said and "vfio-user-pci" in said and "pxb-pcie" in said
-    assert mock_device("status", name, check=False).returncode != 0
+    assert mock_device("status", "--lab", name, check=False).returncode != 0
 
 
 def test_two_labs_live_beside_each_other(session_lab):
@@ -44,7 +45,7 @@ def test_two_labs_live_beside_each_other(session_lab):
 
 
 def test_a_name_that_runs_is_refused(session_lab):
-    done = mock_device("up", "--name", session_lab.name, "--topology", TWO_NUMA, check=False)
+    done = mock_device("up", "--lab", session_lab.name, "--topology", TWO_NUMA, check=False)
     assert done.returncode != 0
     assert session_lab.name in done.stderr
     assert session_lab.guest("echo here").strip() == "here"
@@ -52,7 +53,7 @@ def test_a_name_that_runs_is_refused(session_lab):
 
 @pytest.mark.parametrize("name", ["", "-x", "a/b", "../up", "UPPER", "x" * 64])
 def test_names_that_are_no_labels_are_refused(name):
-    done = mock_device("up", f"--name={name}", "--topology", TWO_NUMA, "--dry-run", check=False)
+    done = mock_device("up", f"--lab={name}", "--topology", TWO_NUMA, "--dry-run", check=False)
     assert done.returncode != 0 and done.stderr.count("\n") == 1
 
 
@@ -81,24 +82,22 @@ def test_view_from_the_host_is_the_view_from_the_guest(session_lab):
         return [(d["name"], d["uuid"], d["memory"], d["numa"], sorted(d["capabilities"]),
                  d["health"]) for d in devices]
     inside = session_lab.guest("mock-device devices --output json")
-    import json
     assert essence(json.loads(inside)["devices"]) == essence(session_lab.json("devices")["devices"])
 
 
-def test_topology_inside_the_guest_is_a_tree_of_ports_and_devices(session_lab, topology):
+def test_topology_inside_the_guest_is_a_tree_of_ports_and_devices(session_lab):
     text = session_lab.guest("mock-device topology")
-    for device in topology:
-        assert str(device["uuid"]) in text
+    for device in session_lab.json("devices")["devices"]:
+        assert device["uuid"] in text
     assert text.index("NUMA node 0") < text.index("mock0") < text.index("NUMA node 1") \
         < text.index("mock2")
-    assert session_lab.guest("mock-device topology --output svg").startswith("<svg") or \
-        "<svg" in session_lab.guest("mock-device topology --output svg")
+    assert "</svg>" in session_lab.guest("mock-device topology --output svg")
 
 
 def test_down_leaves_nothing(own_lab):
     status = own_lab.status()
     assert all(alive(pid) for pid in pids(status))
-    mock_device("down", "--name", own_lab.name)
+    mock_device("down", "--lab", own_lab.name)
     assert not any(alive(pid) for pid in pids(status))
     assert not Path(status["folder"]).exists()
     assert own_lab.status() is None
@@ -109,7 +108,7 @@ def test_down_cleans_up_after_a_crash(own_lab):
     for pid in pids(status):
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: own_lab.status()["state"] == "broken", "lab is seen as broken")
-    mock_device("down", "--name", own_lab.name)
+    mock_device("down", "--lab", own_lab.name)
     assert not Path(status["folder"]).exists()
 
 
@@ -136,14 +135,14 @@ def test_server_killed_under_a_guest_costs_the_devices_only(own_lab):
 @pytest.mark.parametrize("seconds", [0.3, 2, 8, 15])
 def test_interrupted_up_cleans_up_after_itself(session_lab, seconds):
     name = new_name("interrupted")
-    process = subprocess.Popen([PROGRAMS / "mock-device", "up", "--name", name, "--topology",
+    process = subprocess.Popen([PROGRAMS / "mock-device", "up", "--lab", name, "--topology",
                                 TWO_NUMA], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, start_new_session=True)
     time.sleep(seconds)  # not a bound: wherever this catches it must do
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
     assert process.returncode != 0
-    assert mock_device("status", name, check=False).returncode != 0
+    assert mock_device("status", "--lab", name, check=False).returncode != 0
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert name not in listed.stdout
 
@@ -151,13 +150,13 @@ def test_interrupted_up_cleans_up_after_itself(session_lab, seconds):
 @pytest.mark.parametrize("seconds", [2, 10])
 def test_down_after_a_killed_up(session_lab, seconds):
     name = new_name("killed")
-    process = subprocess.Popen([PROGRAMS / "mock-device", "up", "--name", name, "--topology",
+    process = subprocess.Popen([PROGRAMS / "mock-device", "up", "--lab", name, "--topology",
                                 TWO_NUMA], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
     time.sleep(seconds)
     process.kill()
     process.wait()
-    mock_device("down", "--name", name, check=False)
+    mock_device("down", "--lab", name, check=False)
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert name not in listed.stdout
 
@@ -165,6 +164,6 @@ def test_down_after_a_killed_up(session_lab, seconds):
 def test_topology_errors_are_all_named_before_anything_starts(tmp_path):
     bad = tmp_path / "bad.yaml"
     bad.write_text("nodes:\n- name: a\n  numa:\n  - devices:\n    - vfs: 65\n      colour: red\n")
-    done = mock_device("up", "--name", new_name("bad"), "--topology", bad, check=False)
+    done = mock_device("up", "--lab", new_name("bad"), "--topology", bad, check=False)
     assert done.returncode == 2
     assert "bad.yaml:5" in done.stderr and "bad.yaml:6" in done.stderr

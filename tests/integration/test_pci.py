@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from lab import eventually
+
 
 def bdf(lab, device="mock0"):
     return lab.guest(f"basename $(readlink -f /sys/class/mock-accel/{device}/device)").strip()
@@ -71,7 +73,6 @@ def test_guest_reboot_frees_every_device(own_lab):
             "cat /proc/sys/kernel/random/boot_id; ls /sys/class/mock-accel")
         return code == 0 and before not in said and said.count("mock") == 4
 
-    from lab import eventually
     eventually(rebooted, "guest is back", timeout=300)
     assert own_lab.attribute("mock1", "owner") == ""
     assert own_lab.attribute("mock1", "status") == "0"

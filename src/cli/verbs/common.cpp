@@ -189,7 +189,8 @@ void add_source(Command& command, Source& into) {
 void add_device(Command& command, std::string& into) {
   command
       .value("DEVICE", parse_text, into, "DEVICE",
-             "The device: its name, or NODE/NAME where several machines have one of that name.",
+             "The device: its name, NODE/NAME where several machines have one of that name, or its "
+             "UUID.",
              words(device_names))
       .required();
 }

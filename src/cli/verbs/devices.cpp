@@ -89,7 +89,7 @@ Result<Exit> run(const Options& options, Console& console) {
   if (!listing) return std::unexpected(listing.error());
   if (options.output != Output::table) {
     console.out << to_text(document_of(*listing), options.output);
-  } else if (listing->devices.empty()) {
+  } else if (listing->devices.empty() && listing->problems.empty()) {
     console.err << "There are no devices.\n";
   } else {
     console.out << table_of(*listing).text(console.out_looks);

@@ -62,11 +62,13 @@ Result<Exit> run(const Options& options, Console& console) {
 void declare(Command& command) {
   const auto options = std::make_shared<Options>();
   lab::UpOptions& up = options->up;
-  command.value("--lab", parse_text, up.name, "NAME", "Its name: \"default\" if none is given.");
-  command.value("--topology", parse_text, up.topology, "NAME|FILE",
-                "A ready-made topology by its name, or a topology file, which has a / in its path "
-                "or ends in .yaml.",
-                {.kind = Values::Kind::files});
+  command.value("--lab", parse_text, up.name, "NAME", "The lab's name. Without it: default.");
+  command.value(
+      "--topology", parse_text, up.topology, "NAME|FILE",
+      fmt::format("A ready-made topology by its name, or a topology file, which has a / in "
+                  "its path or ends in .yaml. Without it: {}.",
+                  up.topology),
+      {.kind = Values::Kind::files});
   command.value("--nodes", parse_count, up.nodes, "N",
                 "Only the first N machines of the topology. Without it: all of them.");
   command.value("--cpus", parse_count, up.cpus, "N",
@@ -85,7 +87,7 @@ void declare(Command& command) {
 }
 
 constexpr std::array<Verb::Example, 2> kExamples = {{
-    {"mock-device up", "Starts the lab \"default\" from the default topology."},
+    {"mock-device up", "Starts the lab \"default\"."},
     {"mock-device up --lab big --topology ./big.yaml --memory 4GiB",
      "Starts a second lab beside it, from a file."},
 }};
