@@ -58,17 +58,16 @@ unpack_checkpatch() {
 
 checkpatch() {
   local files
-  mapfile -t files < <(cd "$ROOT" && find kernel abi -name '*.[ch]' -o -name Kbuild -o -name Makefile)
   cd "$ROOT"
+  mapfile -t files < <(find kernel abi -name '*.[ch]' ! -name '*.mod.c' -o -name Kbuild -o -name Makefile)
   # Quiet, it still prints a total for each file that has something to say.
   perl "$1" --strict --no-tree --quiet --terse --no-summary --max-line-length=100 \
     --file "${files[@]}"
 }
 
 build() {
-  make --silent -C "$ROOT/kernel" KDIR="$1" BUILD="$WORK/build" clean
   # BTF would need the kernel's own vmlinux, and says so where there is none.
-  make --silent -C "$ROOT/kernel" KDIR="$1" BUILD="$WORK/build" W=1 C=2 \
+  make --silent -C "$ROOT/kernel" KDIR="$1" BUILD="$WORK/build${1//\//_}" W=1 C=2 \
     CONFIG_DEBUG_INFO_BTF_MODULES=
 }
 

@@ -194,13 +194,16 @@ static pci_ers_result_t mock_error_detected(struct pci_dev *pdev, pci_channel_st
 static pci_ers_result_t mock_slot_reset(struct pci_dev *pdev)
 {
 	struct mock_device *mdev = pci_get_drvdata(pdev);
+	bool answers;
 
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
-	if (mock_answers(mdev))
-		return PCI_ERS_RESULT_RECOVERED;
-	mock_give_up(mdev);
-	return PCI_ERS_RESULT_DISCONNECT;
+	mutex_lock(&mdev->lock);
+	answers = mock_answers(mdev);
+	if (!answers)
+		mock_declare_dead(mdev);
+	mutex_unlock(&mdev->lock);
+	return answers ? PCI_ERS_RESULT_RECOVERED : PCI_ERS_RESULT_DISCONNECT;
 }
 
 static void mock_error_resume(struct pci_dev *pdev)

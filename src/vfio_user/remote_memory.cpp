@@ -51,7 +51,7 @@ Result<void> RemoteMemory::read_part(DmaAccess access, std::span<std::byte> into
   const Header header = command_header(Command::dma_read, *id, sizeof(access), 0);
   if (auto sent = sender_.send({bytes_of(header), bytes_of(access)}); !sent) {
     const std::lock_guard lock(mutex_);
-    pending_.erase(*id);
+    leave(*id);
     return sent;
   }
   return wait(*id, pending);
@@ -65,14 +65,21 @@ Result<std::uint16_t> RemoteMemory::enter(Pending& pending) {
   }
   while (pending_.contains(next_id_)) ++next_id_;
   pending_.emplace(next_id_, &pending);
+  ++under_way_;
   return next_id_++;
+}
+
+void RemoteMemory::leave(std::uint16_t id) {
+  pending_.erase(id);
+  --under_way_;
+  if (closed_) answered_.notify_all();
 }
 
 Result<void> RemoteMemory::wait(std::uint16_t id, Pending& pending) {
   std::unique_lock lock(mutex_);
   const bool answered =
       answered_.wait_for(lock, patience_, [&] { return closed_ || pending.result.has_value(); });
-  pending_.erase(id);
+  leave(id);
   if (pending.result) return *pending.result;
   if (answered) return gone();
   return fail("the client did not answer DMA_READ of {:#x} bytes at {:#x} within {} ms",
@@ -130,9 +137,10 @@ Result<void> RemoteMemory::take(const Message& reply, const Pending& pending) {
 }
 
 void RemoteMemory::close() {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   closed_ = true;
   answered_.notify_all();
+  answered_.wait(lock, [&] { return under_way_ == 0; });
 }
 
 }  // namespace mockdev::vfio_user

@@ -40,7 +40,8 @@ class RemoteMemory {
   /// Takes a reply of the client. Fails if nothing waits for it: an unknown id, or one too late.
   [[nodiscard]] Result<void> deliver(const Message& reply);
 
-  /// The client is gone: reads under way fail, and all later calls.
+  /// The client is gone: reads under way fail, and all later calls. No read is under way any more
+  /// on return.
   void close();
 
  private:
@@ -54,6 +55,7 @@ class RemoteMemory {
   [[nodiscard]] Result<void> read_part(protocol::DmaAccess access, std::span<std::byte> into);
   [[nodiscard]] static Result<void> take(const Message& reply, const Pending& pending);
   [[nodiscard]] Result<std::uint16_t> enter(Pending& pending);
+  void leave(std::uint16_t id);
   [[nodiscard]] Result<void> wait(std::uint16_t id, Pending& pending);
   [[nodiscard]] std::size_t part(std::size_t size) const;
 
@@ -64,6 +66,7 @@ class RemoteMemory {
   std::mutex mutex_;
   std::condition_variable answered_;
   std::map<std::uint16_t, Pending*> pending_;  ///< by message id
+  unsigned under_way_ = 0;  ///< reads between enter() and leave(), with or without an answer
   std::uint16_t next_id_ = 0;
   bool closed_ = false;
 };

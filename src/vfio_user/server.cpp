@@ -88,9 +88,9 @@ class Server::Connection {
 
  private:
   void serve() {
-    log::debug("{}: client connected", name_);
+    log::info("{}: client connected", name_);
     if (const auto served = session_.serve(); served) {
-      log::debug("{}: client left", name_);
+      log::info("{}: client left", name_);
     } else {
       log::warn("{}: client disconnected: {}", name_, served.error().message);
     }
