@@ -28,12 +28,12 @@ in_guest() {
 # Shows a command as a user of the guest would type it, and runs it there.
 show() {
 	printf 'guest# %s\n' "$*"
-	in_guest sh -c "$*"
+	in_guest bash -c "$*"
 }
 
 show_refusal() {
 	printf 'guest# %s\n' "$*"
-	if in_guest sh -c "{ $*; } 2>&1"; then
+	if in_guest bash -c "{ $*; } 2>&1"; then
 		echo "demo: that should have been refused" >&2
 		exit 1
 	fi

@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +69,7 @@ def kernel():
 def tidy_key(entry):
     """Names what clang-tidy would look at: its settings and the source with all its includes and
     comments. None if that can't be told."""
-    compile_command = entry["command"].split()
+    compile_command = shlex.split(entry["command"])
     if "ccache" in compile_command[0]:
         compile_command = compile_command[1:]
     output = compile_command.index("-o")

@@ -4,7 +4,7 @@ import uuid
 import pytest
 import yaml
 
-from lab import ROOT, Lab
+from lab import LOAD, ROOT, Lab
 
 TWO_NUMA = ROOT / "lab" / "topologies" / "two-numa.yaml"
 
@@ -35,8 +35,8 @@ def lab(session_lab):
     and the module is loaded, before each test."""
     for device in ("mock0", "mock1", "mock2", "mock3"):
         session_lab.run("heal", device)
-    session_lab.guest("""
-        modprobe mock-accel
+    session_lab.guest(f"""
+        [ -d /sys/module/mock_accel ] || {LOAD}
         for device in /sys/class/mock-accel/mock*; do echo > $device/owner; echo 0 > $device/status; done
         dmesg --clear
     """)

@@ -12,7 +12,11 @@ PROGRAMS = Path(os.environ.get("MOCK_DEVICE_BIN", ROOT / "build" / "release" / "
 
 # Guests run under emulation on whatever machine this is: bounds are there to end a hung test, and
 # are far above what anything takes.
-PATIENCE = 600
+PATIENCE = 1200
+
+# Where the lab puts the module; it is no part of the guest's own kernel package.
+LOAD = "insmod /run/mock-device/modules/mock-accel.ko"
+RELOAD = f"rmmod mock_accel && {LOAD}"
 
 
 def mock_device(*arguments, check=True, timeout=PATIENCE, **options):
@@ -49,7 +53,7 @@ class Lab:
 
     def guest(self, command, check=True, timeout=PATIENCE):
         """Runs a shell command line in the guest. Gives its standard output."""
-        done = self.run("exec", "--", "sh", "-c", command, check=False, timeout=timeout)
+        done = self.run("exec", "--", "bash", "-c", command, check=False, timeout=timeout)
         if check and done.returncode != 0:
             raise AssertionError(f"in the guest: {command}\ngave {done.returncode}\n"
                                  f"{done.stdout}{done.stderr}")
@@ -57,7 +61,7 @@ class Lab:
 
     def guest_result(self, command, timeout=PATIENCE):
         """Runs a shell command line in the guest. Gives exit code and all output."""
-        done = self.run("exec", "--", "sh", "-c", f"{{ {command}; }} 2>&1", check=False,
+        done = self.run("exec", "--", "bash", "-c", f"{{ {command}; }} 2>&1", check=False,
                         timeout=timeout)
         return done.returncode, done.stdout
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from lab import ROOT, eventually
+from lab import RELOAD, ROOT, eventually
 
 CLAIM = "11111111-2222-4333-8444-555555555555"
 NAMES = ["mock0", "mock1", "mock2", "mock3"]
@@ -31,7 +31,7 @@ def test_of_two_racing_owners_exactly_one_wins(lab):
 
 def test_module_finds_the_owner_again_after_a_reload(lab):
     lab.set_attribute("mock0", "owner", CLAIM)
-    lab.guest("modprobe -r mock-accel && modprobe mock-accel")
+    lab.guest(RELOAD)
     assert lab.guest("ls /sys/class/mock-accel").split() == NAMES
     assert lab.attribute("mock0", "owner") == CLAIM
 
@@ -51,7 +51,7 @@ def test_open_file_outlives_its_device_and_keeps_the_module(lab):
         assert lab.guest("ls /sys/class/mock-accel").split() == NAMES
     finally:
         lab.guest("systemctl stop hold")
-    lab.guest("modprobe -r mock-accel && modprobe mock-accel")
+    lab.guest(RELOAD)
 
 
 def test_access_while_the_driver_comes_and_goes_is_safe(lab):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults come from the host and are seen in the guest where a real one would be."""
 
-from lab import eventually
+from lab import RELOAD, eventually
 
 
 def is_eventually(lab, device, attribute, value):
@@ -56,13 +56,13 @@ def test_change_of_health_raises_a_uevent(lab):
 
 def test_fault_survives_a_reload_of_the_module(lab):
     lab.run("fault", "mock0", "degraded")
-    lab.guest("modprobe -r mock-accel && modprobe mock-accel")
+    lab.guest(RELOAD)
     assert lab.attribute("mock0", "health") == "degraded"
 
 
 def test_unknown_fault_is_refused_with_the_known_ones(lab):
     done = lab.run("fault", "mock0", "sleepy", check=False)
-    assert done.returncode == 2
+    assert done.returncode != 0
     assert "sleepy" in done.stderr and "degraded" in done.stderr
 
 

@@ -38,7 +38,8 @@ def test_two_labs_live_beside_each_other(session_lab):
     try:
         assert other.guest("ls /sys/class/mock-accel").split() == ["mock0"]
         assert len(session_lab.guest("ls /sys/class/mock-accel").split()) == 4
-        assert other.attribute("mock0", "uuid") != session_lab.attribute("mock0", "uuid")
+        other.set_attribute("mock0", "owner", "11111111-2222-4333-8444-555555555555")
+        assert session_lab.attribute("mock0", "owner") == ""
     finally:
         other.down()
     assert session_lab.guest("echo here").strip() == "here"
@@ -127,7 +128,7 @@ def test_server_killed_under_a_guest_costs_the_devices_only(own_lab):
 
     own_lab.guest(f"echo {bdf} > /sys/bus/pci/drivers/mock-accel/unbind", timeout=120)
     assert "mock0" not in own_lab.guest("ls /sys/class/mock-accel")
-    own_lab.guest("modprobe -r mock-accel", timeout=120)
+    own_lab.guest("rmmod mock_accel", timeout=120)
     assert own_lab.guest("uptime")
     assert "Call Trace" not in own_lab.guest("dmesg")
 
@@ -165,5 +166,5 @@ def test_topology_errors_are_all_named_before_anything_starts(tmp_path):
     bad = tmp_path / "bad.yaml"
     bad.write_text("nodes:\n- name: a\n  numa:\n  - devices:\n    - vfs: 65\n      colour: red\n")
     done = mock_device("up", "--lab", new_name("bad"), "--topology", bad, check=False)
-    assert done.returncode == 2
+    assert done.returncode != 0
     assert "bad.yaml:5" in done.stderr and "bad.yaml:6" in done.stderr
