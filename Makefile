@@ -10,7 +10,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mock-device
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test unit lint fuzz bench fresh format install clean clean-cache
+.PHONY: help setup build demo test test-all unit lint fuzz bench fresh format install clean clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,14 +25,18 @@ build: setup ## build everything into build/$(PRESET) (PRESET=release, debug, as
 demo: build ## show the main job: a guest with accelerators, seen from inside
 	@scripts/demo.sh
 
-test: build ## all tests; ends with one line of counts
+test: build ## what every change has to pass; ends with one line of counts
 	@$(PYTHON) scripts/test.py
+
+test-all: build ## the same with sanitizers, a minute of each fuzzer, and clang-tidy
+	@$(PYTHON) scripts/test.py --all
 
 unit: build ## unit tests only
 	@ctest --test-dir build/$(PRESET) --output-on-failure -j $(JOBS)
 
 lint: build ## formatting, clang-tidy, kernel checks, shellcheck
 	@$(PYTHON) scripts/lint.py
+	@$(PYTHON) scripts/lint.py --tidy
 
 fuzz: setup ## fuzz each target for SECONDS (default an hour); found inputs are kept
 	@$(PYTHON) scripts/fuzz.py $(or $(SECONDS),3600)

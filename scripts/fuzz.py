@@ -54,7 +54,7 @@ def main():
     arguments = parser.parse_args()
 
     for command in (["cmake", "--preset", "fuzz"],
-                    ["cmake", "--build", "--preset", "fuzz", "-j", str(JOBS)]):
+                    ["cmake", "--build", "--preset", "fuzz", "--target", "fuzzers", "-j", str(JOBS)]):
         subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     CRASHES.mkdir(parents=True, exist_ok=True)
 

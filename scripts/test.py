@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs every test there is, stage by stage, and ends with one line that counts what really ran.
 
-    scripts/test.py              all stages
+    scripts/test.py              the stages that every change has to pass
+    scripts/test.py --all        those that take long, too
     scripts/test.py unit guest   these stages only
     scripts/test.py --list       the stages
 
@@ -47,9 +48,10 @@ class Stage:
     meaning: str
     commands: list
     report: Path
+    long: bool = False  # only with --all
 
 
-def ctest(name, meaning, preset, rooms=()):
+def ctest(name, meaning, preset, rooms=(), long=False):
     """The unit tests of these rooms (none given: of all), built as `preset` says."""
     report = OUT / f"{name}.xml"
     targets = ["--target", *(f"{room}_tests" for room in rooms)] if rooms else []
@@ -58,7 +60,7 @@ def ctest(name, meaning, preset, rooms=()):
         ["cmake", "--preset", preset],
         ["cmake", "--build", "--preset", preset, "-j", JOBS, *targets],
         ["ctest", "--test-dir", str(ROOT / "build" / preset), "-j", JOBS, "--output-on-failure",
-         "--output-junit", str(report), *chosen]], report)
+         "--output-junit", str(report), *chosen]], report, long)
 
 
 def pytest(name, meaning, *paths):
@@ -68,21 +70,24 @@ def pytest(name, meaning, *paths):
          f"--junitxml={report}", *[str(ROOT / path) for path in paths]]], report)
 
 
-def script(name, meaning, *command):
+def script(name, meaning, *command, long=False):
     report = OUT / f"{name}.xml"
-    return Stage(name, meaning, [[*command, f"--report={report}"]], report)
+    return Stage(name, meaning, [[*command, f"--report={report}"]], report, long)
 
 
 def stages():
     return [
-        script("lint", "formatting, clang-tidy, kernel checks, shellcheck", "scripts/lint.py"),
+        script("lint", "formatting, kernel checks, shellcheck, licences", "scripts/lint.py"),
+        script("tidy", "clang-tidy", "scripts/lint.py", "--tidy", long=True),
         ctest("unit", "unit tests", "release"),
-        ctest("asan", "unit tests with address and undefined-behaviour sanitizers", "asan"),
+        ctest("asan", "unit tests with address and undefined-behaviour sanitizers", "asan",
+              long=True),
         ctest("tsan", "unit tests of what has threads, with the thread sanitizer", "tsan",
-              ("vfio_user", "accel", "control", "server")),
+              ("vfio_user", "accel", "control", "server"), long=True),
         pytest("programs", "the programs by their command lines and sockets",
                "tests/wire", "tests/server", "tests/cli"),
-        script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60"),
+        script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60",
+               long=True),
         pytest("guest", "real guests on real QEMU", "tests/integration"),
     ]
 
@@ -109,12 +114,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("stages", nargs="*", metavar="STAGE")
     parser.add_argument("--list", action="store_true", help="name the stages and leave")
+    parser.add_argument("--all", action="store_true", help="also the stages that take long")
     arguments = parser.parse_args()
 
     known = {stage.name: stage for stage in stages()}
     if arguments.list:
         for stage in known.values():
-            print(f"{stage.name:10} {stage.meaning}")
+            print(f"{stage.name:10} {stage.meaning}{' (with --all)' if stage.long else ''}")
         return 0
     unknown = [name for name in arguments.stages if name not in known]
     if unknown:
@@ -122,7 +128,8 @@ def main():
 
     OUT.mkdir(parents=True, exist_ok=True)
     total = Count()
-    for name in arguments.stages or known:
+    usual = [name for name, stage in known.items() if arguments.all or not stage.long]
+    for name in arguments.stages or usual:
         print(f"{name}: {known[name].meaning} …", flush=True)
         started = time.monotonic()
         counted = run(known[name])

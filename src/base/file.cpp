@@ -62,7 +62,7 @@ Result<std::string> read_file(const std::filesystem::path& path, ByteCount limit
 Result<void> write_file(const std::filesystem::path& path, std::string_view content,
                         unsigned mode) {
   std::string temporary = path.native() + ".XXXXXX";
-  UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  const UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd) return fail_errno(path, errno);
   if (auto written = write_and_flush(fd.get(), content, mode); !written) {
     ::unlink(temporary.c_str());
