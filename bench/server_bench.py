@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start-up time and memory of mock-accel-server, one row a figure: name | value | target | ok.
 
-    bench/server_bench.py [PROGRAM]      (default: build/release/bin/mock-accel-server)
+    bench/server_bench.py
 
-Start-up: from just before the program is spawned until each of 64 devices has accepted a connection
-and agreed on the protocol version; the median of several starts. Memory: what a process with 1,024
+MOCK_DEVICE_BIN is the folder of the program (default: build/release/bin). Start-up: from just before
+the program is spawned until each of 64 devices has accepted a connection and agreed on the protocol
+version. Memory: what a process with 1,024
 devices and no clients has over one with a single device, by the kernel's proportional count.
 """
 
@@ -22,6 +23,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTS = 15
+# In memory, as /run is: on a disk, its journal would take longer than all the rest.
+FOLDERS = "/dev/shm"
 DEVICES = 64
 FUNCTIONS = 1024
 VERSION = json.dumps({"capabilities": {"max_msg_fds": 16}}).encode() + b"\0"
@@ -44,7 +47,7 @@ class Server:
     """A running server in a folder of its own."""
 
     def __init__(self, program, devices, memory="16GiB"):
-        self.folder = tempfile.TemporaryDirectory(prefix="mockdev-")
+        self.folder = tempfile.TemporaryDirectory(prefix="mockdev-", dir=FOLDERS)
         text, names = topology(devices, memory)
         file = Path(self.folder.name, "topology.yaml")
         file.write_text(text)
@@ -98,11 +101,12 @@ class Server:
                     if line.startswith("Pss:"))
 
 
-def start_time(program, devices, memory):
+def start_times(program, devices, memory):
+    """Of several starts, in order."""
     def once():
         with Server(program, devices, memory) as server:
             return server.connect_all()
-    return statistics.median(once() for _ in range(STARTS))
+    return sorted(once() for _ in range(STARTS))
 
 
 def memory_per_function(program):
@@ -120,12 +124,14 @@ def row(name, value, unit, target):
 
 
 def main():
-    program = sys.argv[1] if len(sys.argv) > 1 else str(
-        ROOT / "build" / "release" / "bin" / "mock-accel-server")
-    small = start_time(program, DEVICES, "4KiB")
-    large = start_time(program, DEVICES, "1TiB")
-    row(f"{DEVICES} devices of 4 KiB, start to all clients served", small, "ms", 10)
-    row(f"{DEVICES} devices of 1 TiB, start to all clients served", large, "ms", 10)
+    program = str(Path(os.environ.get("MOCK_DEVICE_BIN", ROOT / "build" / "release" / "bin"),
+                       "mock-accel-server"))
+    for memory, size in (("4KiB", "4 KiB"), ("1TiB", "1 TiB")):
+        times = start_times(program, DEVICES, memory)
+        name = f"{DEVICES} devices of {size}, start to all clients served"
+        row(f"{name}, median of {STARTS}", statistics.median(times), "ms", 10)
+        # What the program takes where nothing else does: noise only ever adds.
+        row(f"{name}, best of {STARTS}", times[0], "ms", 10)
     row(f"memory of one of {FUNCTIONS} functions", memory_per_function(program) / 1024, "KiB", 24)
 
 

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // mock-accel-server: devices of a topology behind vfio-user sockets.
 
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <optional>
 #include <set>
-#include <string>
-
-#include <sys/resource.h>
+#include <string_view>
 
 #include "base/log.h"
 #include "base/process.h"
@@ -22,15 +19,6 @@
 
 namespace mockdev::server {
 namespace {
-
-/// A device takes a descriptor for its socket, and some more for its client's connection, memory
-/// and interrupts. What the hard limit leaves is not worth failing for before it is reached.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 Result<std::optional<control::Listener>> bind_control(const Plan& plan) {
   if (!plan.control) return std::nullopt;
@@ -60,7 +48,6 @@ std::set<std::filesystem::path> socket_folders(const Plan& plan) {
 /// Serves until a signal asks to stop; a second signal ends the process at once.
 Result<void> serve(const Plan& plan) {
   std::optional<Interrupt> interrupt(std::in_place);
-  raise_descriptor_limit();
   const auto devices = make_devices(plan);
   if (!devices) return std::unexpected(devices.error());
   // First: of two servers that start in one folder, one fails here and touches nothing.
@@ -75,8 +62,9 @@ Result<void> serve(const Plan& plan) {
   }
   if (auto started = server.start(); !started) return started;
 
-  log::info("serving {} devices", devices->size());
-  notify(fmt::format("READY=1\nSTATUS=Serving {} devices", devices->size()));
+  const std::string_view plural = devices->size() == 1 ? "" : "s";
+  log::info("serving {} device{}", devices->size(), plural);
+  notify(fmt::format("READY=1\nSTATUS=Serving {} device{}", devices->size(), plural));
   if (*control) {
     (*control)->serve(control_verbs(*devices, server), interrupt->fd());
   } else {

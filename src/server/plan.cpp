@@ -50,42 +50,50 @@ struct Flags {
 
 void add_flags(CLI::App& app, Flags& flags) {
   const std::string of_topology = "Devices of a topology file";
-  auto* const topology =
-      app.add_option("--topology", flags.topology, "Topology file (YAML)")->group(of_topology);
+  auto* const topology = app.add_option("--topology", flags.topology, "Topology file (YAML)")
+                             ->type_name("FILE")
+                             ->group(of_topology);
   app.add_option("--node", flags.node, "Serve only the devices of this node")
+      ->type_name("NAME")
       ->needs(topology)
       ->group(of_topology);
   app.add_option("--socket-dir", flags.socket_dir, "Folder for the sockets, NODE-DEVICE.sock")
+      ->type_name("FOLDER")
       ->needs(topology)
       ->group(of_topology);
 
   const std::string of_flags = "One device";
   auto* const socket = app.add_option("--socket", flags.socket, "Socket of the device")
+                           ->type_name("PATH")
                            ->excludes(topology)
                            ->group(of_flags);
   const auto of_device = [&](CLI::Option* option) { option->needs(socket)->group(of_flags); };
-  of_device(app.add_option("--uuid", flags.uuid, "UUID of the device"));
-  of_device(
-      app.add_option("--memory", flags.memory, "Memory, such as 512MiB")->capture_default_str());
+  of_device(app.add_option("--uuid", flags.uuid, "UUID of the device")->type_name("UUID"));
+  of_device(app.add_option("--memory", flags.memory, "Memory, such as 512MiB")
+                ->type_name("SIZE")
+                ->capture_default_str());
   of_device(app.add_option("--vfs", flags.vfs, "VFs that it can have")
                 ->capture_default_str()
                 ->check(CLI::Range(0, MOCK_ACCEL_MAX_VFS)));
   of_device(app.add_option("--capabilities", flags.capabilities,
                            "Of compute, encryption, compression and p2p")
+                ->type_name("NAMES")
                 ->capture_default_str()
                 ->delimiter(','));
   of_device(app.add_option("--numa", flags.numa, "NUMA node that it is listed under")
                 ->capture_default_str()
                 ->check(CLI::Range(0U, topology::kMaxNumaNodes - 1)));
 
-  app.add_option(
-      "--control", flags.control,
-      "Control socket (default: control.sock in the socket folder; none for one device)");
+  app.add_option("--control", flags.control,
+                 "Control socket (default: control.sock in the socket folder; none for one device)")
+      ->type_name("PATH");
   const auto id_range = CLI::Range(1, 0xfffe);
   app.add_option("--vendor", flags.vendor, "PCI vendor id")->check(id_range);
   app.add_option("--pf-device", flags.pf_device, "PCI device id of PFs")->check(id_range);
   app.add_option("--vf-device", flags.vf_device, "PCI device id of VFs")->check(id_range);
-  app.add_option("--log-level", flags.log_level, std::string(kLogLevels))->capture_default_str();
+  app.add_option("--log-level", flags.log_level, std::string(kLogLevels))
+      ->type_name("LEVEL")
+      ->capture_default_str();
   app.add_flag("--no-sandbox", flags.no_sandbox, "Keep all system calls and files, for debugging");
   app.add_flag("--dry-run", flags.dry_run, "Check everything, say what would be served and exit");
 }
