@@ -62,7 +62,8 @@ class Image {
     for (char** variable = environ; *variable != nullptr; ++variable) {
       if (!is_replaced(*variable, command)) variables_.emplace_back(*variable);
     }
-    for (const auto& [name, value] : command.environment) variables_.push_back(name + "=" + value);
+    for (const auto& [name, value] : command.environment)
+      variables_.push_back(fmt::format("{}={}", name, value));
     for (std::string& word : words_) argv_.push_back(word.data());
     for (std::string& variable : variables_) environment_.push_back(variable.data());
     argv_.push_back(nullptr);
@@ -138,10 +139,8 @@ std::optional<ProcessId> identify(pid_t pid);
 /// What the child had to say about its execve: nothing if that worked.
 Result<void> exec_result(const UniqueFd& failure, const std::string& program) {
   int error = 0;
-  ssize_t got = 0;
-  do {
-    got = ::read(failure.get(), &error, sizeof error);
-  } while (got < 0 && errno == EINTR);
+  ssize_t got = ::read(failure.get(), &error, sizeof error);
+  while (got < 0 && errno == EINTR) got = ::read(failure.get(), &error, sizeof error);
   if (got == sizeof error) return fail_errno(program, error);
   return {};
 }
@@ -361,7 +360,7 @@ std::string to_string(const Command& command) {
   std::string line;
   if (!command.environment.empty()) line = "env";
   for (const auto& [name, value] : command.environment) {
-    line += fmt::format(" {}", shell_quote(name + "=" + value));
+    line += fmt::format(" {}", shell_quote(fmt::format("{}={}", name, value)));
   }
   for (const std::string& word : command.argv) {
     if (!line.empty()) line += ' ';
