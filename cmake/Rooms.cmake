@@ -14,6 +14,7 @@ function(mock_room NAME)
   if(ROOM_TESTS)
     add_executable(${NAME}_tests ${ROOM_TESTS})
     target_link_libraries(${NAME}_tests PRIVATE mock_${NAME} GTest::gmock GTest::gtest_main)
-    gtest_discover_tests(${NAME}_tests TEST_PREFIX "${NAME}." DISCOVERY_TIMEOUT 60)
+    gtest_discover_tests(${NAME}_tests TEST_PREFIX "${NAME}." NO_PRETTY_VALUES
+                         DISCOVERY_TIMEOUT 60)
   endif()
 endfunction()

@@ -5,7 +5,7 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conver
                     -Wundef -Wcast-align -Werror)
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
                     $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>)
-add_compile_definitions(MOCK_DEVICE_VERSION="${PROJECT_VERSION}" FMT_HEADER_ONLY SPDLOG_FMT_EXTERNAL)
+add_compile_definitions(MOCK_DEVICE_VERSION="${PROJECT_VERSION}" SPDLOG_FMT_EXTERNAL)
 
 # No section of the binary is both writable and executable, and nothing unused is linked: one small
 # file that also runs in a guest with other library versions than the build machine's.
@@ -20,8 +20,11 @@ endif()
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
-  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  # Another clone compiles the same, so that it finds what this one has compiled.
+  set(COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      ${CCACHE_PROGRAM})
+  set(CMAKE_C_COMPILER_LAUNCHER ${COMPILER_LAUNCHER})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${COMPILER_LAUNCHER})
 endif()
 
 # Libraries are instrumented too, so that the fuzzer sees their branches.
