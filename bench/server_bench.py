@@ -6,8 +6,8 @@
 
 MOCK_DEVICE_BIN is the folder of the program (default: build/release/bin). Start-up: from just before
 the program is spawned until each of 64 devices has accepted a connection and agreed on the protocol
-version. Memory: what a process with 1,024
-devices and no clients has over one with a single device, by the kernel's proportional count.
+version. Memory: what a process with 1,024 devices and no clients has over one with a single device,
+by the kernel's proportional count.
 """
 
 import json

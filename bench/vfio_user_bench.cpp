@@ -20,6 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/testing.h"
 #include "vfio_user/protocol.h"
 #include "vfio_user/server.h"
@@ -343,6 +344,7 @@ void measure_start() {
 }  // namespace
 
 int main() {
+  if (const auto quiet = start_logging("error"); !quiet) give_up(quiet.error().message);
   pin_to_one_cpu();
   fmt::print("{:<54} | {:>22} | {:>8} | ok?\n", "name", "value (raw/ours)", "target");
   compare_with_raw_socket();
