@@ -16,9 +16,9 @@ OptionRules OptionRules::excludes(OptionRules other) const {
 }
 
 const Values& Command::values_of(const CLI::Option& option) const {
-  static const Values kNone;
+  static const Values none;
   const auto found = values_.find(&option);
-  return found == values_.end() ? kNone : found->second;
+  return found == values_.end() ? none : found->second;
 }
 
 OptionRules Command::flag(const std::string& names, bool& into, const std::string& text) {

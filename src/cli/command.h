@@ -20,7 +20,7 @@
 #include "cli/console.h"
 
 // The parser's own header costs seconds to compile, and a verb needs nothing of it.
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's name
 class App;
 class Option;
 }  // namespace CLI
@@ -33,6 +33,7 @@ enum class Exit : std::uint8_t { success = 0, failure = 1, usage = 2 };
 /// A possible word, and a few words on what it means.
 struct Candidate {
   std::string word;
+  // NOLINTNEXTLINE(readability-redundant-member-init): so that initializers may leave it out
   std::string meaning = {};
 };
 
@@ -45,6 +46,7 @@ struct Values {
   enum class Kind : std::uint8_t { none, words, files, folders };
   Kind kind = Kind::none;
   /// For words: what there is now. Must not print or wait for long; on trouble it gives nothing.
+  // NOLINTNEXTLINE(readability-redundant-member-init): so that initializers may leave it out
   std::function<std::vector<Candidate>(const Typed&)> words = {};
 };
 
@@ -155,7 +157,7 @@ OptionRules Command::choice(const std::string& names,
   std::vector<Candidate> candidates;
   for (const auto& [word, meaning] : choices) {
     words.push_back(word);
-    candidates.push_back({std::string(word)});
+    candidates.push_back({.word = std::string(word)});
   }
   const auto accept = [choices, words, &into](const std::string& word) -> Result<void> {
     for (const auto& [name, meaning] : choices) {

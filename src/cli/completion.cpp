@@ -96,28 +96,33 @@ const CLI::Option* positional(const CLI::App& app, std::size_t index) {
   return nullptr;
 }
 
+/// Adds one more word to a line.
+void read_word(const Command& command, const std::string& word, Line& line) {
+  const CLI::App& app = command.app();
+  const std::size_t equals = word.find('=');
+  if (line.awaited != nullptr) {
+    line.typed[line.awaited->get_name()] = word;
+    line.awaited = nullptr;
+  } else if (word == "--") {
+    line.in_rest = command.rest() != nullptr;
+  } else if (word.starts_with("--") && equals != std::string::npos) {
+    line.typed[word.substr(0, equals)] = word.substr(equals + 1);
+  } else if (word.starts_with('-') && word.size() > 1) {
+    const CLI::Option* const option = app.get_option_no_throw(word);
+    if (option != nullptr && takes_value(*option)) line.awaited = option;
+  } else {
+    const CLI::Option* const option = positional(app, line.positionals++);
+    if (option != nullptr) line.typed[option->get_name(true)] = word;
+    line.in_rest = command.rest() != nullptr;
+  }
+}
+
 /// Reads the words between the verb and the current one.
 Line read_line(const Command& command, std::span<const std::string> words) {
-  const CLI::App& app = command.app();
   Line line;
   for (const std::string& word : words) {
-    const std::size_t equals = word.find('=');
-    if (line.awaited != nullptr) {
-      line.typed[line.awaited->get_name()] = word;
-      line.awaited = nullptr;
-    } else if (word == "--") {
-      line.in_rest = command.rest() != nullptr;
-    } else if (word.starts_with("--") && equals != std::string::npos) {
-      line.typed[word.substr(0, equals)] = word.substr(equals + 1);
-    } else if (word.starts_with('-') && word.size() > 1) {
-      const CLI::Option* const option = app.get_option_no_throw(word);
-      if (option != nullptr && takes_value(*option)) line.awaited = option;
-    } else {
-      if (command.rest() != nullptr) line.in_rest = true;
-      const CLI::Option* const option = positional(app, line.positionals++);
-      if (option != nullptr) line.typed[option->get_name(true)] = word;
-    }
-    if (line.in_rest) return line;
+    if (line.in_rest) break;
+    read_word(command, word, line);
   }
   return line;
 }

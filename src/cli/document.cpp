@@ -55,18 +55,16 @@ void emit_string(YAML::Emitter& out, const std::string& text) {
 }
 
 void emit(YAML::Emitter& out, const Document& value) {
-  switch (value.type()) {
-    case Document::value_t::object:
-      return emit_object(out, value);
-    case Document::value_t::array:
-      return emit_array(out, value);
-    case Document::value_t::string:
-      return emit_string(out, value.get_ref<const std::string&>());
-    case Document::value_t::null:
-      out << YAML::Null;
-      return;
-    default:
-      out << value.dump();  // numbers and booleans are spelled as in JSON
+  if (value.is_object()) {
+    emit_object(out, value);
+  } else if (value.is_array()) {
+    emit_array(out, value);
+  } else if (value.is_string()) {
+    emit_string(out, value.get_ref<const std::string&>());
+  } else if (value.is_null()) {
+    out << YAML::Null;
+  } else {
+    out << value.dump();  // numbers and booleans are spelled as in JSON
   }
 }
 

@@ -2,6 +2,7 @@
 #include "cli/program.h"
 
 #include <algorithm>
+#include <optional>
 #include <ranges>
 
 #include <CLI/CLI.hpp>
@@ -19,6 +20,17 @@ Exit complain(Console& console, std::string_view message, Exit exit) {
     fmt::print(console.err, "{}: {}\n", kProgramName, std::string_view(line.begin(), line.end()));
   }
   return exit;
+}
+
+/// The option of the verb that is given nothing ("--lab=", from a script whose variable is empty).
+/// The parser would take the next word for its value.
+std::optional<std::string> valueless(const CLI::App& app,
+                                     const std::vector<std::string>& arguments) {
+  for (const std::string& word : arguments) {
+    const std::string name = word.substr(0, word.find('='));
+    if (word == name + "=" && app.get_option_no_throw(name) != nullptr) return name;
+  }
+  return std::nullopt;
 }
 
 /// Takes the words from "--" on away from `arguments`.
@@ -59,20 +71,17 @@ const Command* Program::find(std::string_view verb) const {
   return found == commands_.end() ? nullptr : found->get();
 }
 
-Exit Program::run(std::vector<std::string> arguments, Console& console) {
-  const std::string first = arguments.empty() ? "" : arguments.front();
-  const Command* const command = find(first);
-  if (command == nullptr && !first.starts_with('-')) {
-    return complain(console,
-                    first.empty() ? "no verb given; \"mock-device --help\" lists them"
-                                  : first + ": no such verb; \"mock-device --help\" lists them",
-                    Exit::usage);
+std::optional<Exit> Program::parse(const Command* command, std::vector<std::string> arguments,
+                                   Console& console) {
+  const std::string where = command == nullptr ? "" : fmt::format("{}: ", command->verb().name);
+  const CLI::App& app = command == nullptr ? *app_ : command->app();
+  if (const auto option = valueless(app, arguments)) {
+    return complain(console, fmt::format("{}{}: a value is missing", where, *option), Exit::usage);
   }
-  const bool takes_rest = command != nullptr && command->rest() != nullptr;
-  auto rest = takes_rest ? split_rest(arguments) : std::vector<std::string>{};
   try {
     std::ranges::reverse(arguments);  // as the parser wants them
     app_->parse(std::move(arguments));
+    return std::nullopt;
   } catch (const CLI::CallForHelp&) {
     console.out << (command == nullptr ? help_text(*this) : help_text(*command));
     return Exit::success;
@@ -80,7 +89,22 @@ Exit Program::run(std::vector<std::string> arguments, Console& console) {
     console.out << version.what() << '\n';
     return Exit::success;
   } catch (const CLI::Error& error) {
-    return complain(console, first + ": " + error.what(), Exit::usage);
+    return complain(console, where + error.what(), Exit::usage);
+  }
+}
+
+Exit Program::run(std::vector<std::string> arguments, Console& console) {
+  const std::string first = arguments.empty() ? "" : arguments.front();
+  const Command* const command = find(first);
+  if (command == nullptr && !first.empty() && !first.starts_with('-')) {
+    return complain(console, first + ": no such verb; \"mock-device --help\" lists them",
+                    Exit::usage);
+  }
+  const bool takes_rest = command != nullptr && command->rest() != nullptr;
+  auto rest = takes_rest ? split_rest(arguments) : std::vector<std::string>{};
+  if (const auto done = parse(command, std::move(arguments), console)) return *done;
+  if (command == nullptr) {
+    return complain(console, "no verb given; \"mock-device --help\" lists them", Exit::usage);
   }
   if (takes_rest) *command->rest() = joined_rest(*command, std::move(rest));
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,11 @@ class Program {
   [[nodiscard]] Exit run(std::vector<std::string> arguments, Console& console);
 
  private:
+  /// Reads the command line, whose verb is `command`; nullptr: there is none.
+  /// A value: there is nothing more to do.
+  std::optional<Exit> parse(const Command* command, std::vector<std::string> arguments,
+                            Console& console);
+
   std::unique_ptr<CLI::App> app_;
   std::vector<std::unique_ptr<Command>> commands_;
 };

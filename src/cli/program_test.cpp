@@ -21,6 +21,18 @@ struct BadLine {
   const char* complaint;
 };
 
+/// "devices", for the name of a test.
+std::string name_of(const BadLine& line) {
+  const std::string verb = line.words.empty() ? "" : line.words.front();
+  const bool is_word = std::ranges::all_of(verb, [](char c) { return c >= 'a' && c <= 'z'; });
+  return is_word ? verb : "";
+}
+
+/// What gtest prints of a line that fails.
+void PrintTo(const BadLine& line, std::ostream* out) {  // NOLINT(readability-identifier-naming)
+  *out << fmt::format("mock-device {}", fmt::join(line.words, " "));
+}
+
 class Usage : public testing::TestWithParam<BadLine> {};
 
 TEST_P(Usage, IsRefusedWithOneLineThatNamesTheMistake) {
@@ -35,7 +47,8 @@ TEST_P(Usage, IsRefusedWithOneLineThatNamesTheMistake) {
 INSTANTIATE_TEST_SUITE_P(
     Mistakes, Usage,
     testing::Values(
-        BadLine{{}, "no verb given"}, BadLine{{""}, "no verb given"},
+        BadLine{{}, "no verb given"}, BadLine{{""}, "not expected"},
+        BadLine{{"--"}, "no verb given"}, BadLine{{"--", "devices"}, "no verb given"},
         BadLine{{"dance"}, "dance: no such verb"}, BadLine{{"--dance"}, "--dance"},
         BadLine{{"devices", "--dance"}, "not expected: --dance"},
         BadLine{{"devices", "extra"}, "not expected: extra"},
@@ -47,6 +60,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{{"fault"}, "DEVICE is required"}, BadLine{{"fault", "mock0"}, "KIND is required"},
         BadLine{{"fault", "mock0", "thermal", "hot"}, "VALUE: hot is not a number"},
         BadLine{{"fault", "mock0", "thermal", "nan"}, "VALUE: nan is not a number"},
+        BadLine{{"down", "--lab=", "--all"}, "down: --lab: a value is missing"},
+        BadLine{{"down", "--lab", ""}, "--lab: a value is missing"},
         BadLine{{"heal"}, "DEVICE is required"}, BadLine{{"completion"}, "SHELL is required"},
         BadLine{{"completion", "csh"}, "SHELL: csh is none of bash, zsh, fish"},
         BadLine{{"up", "--memory", "lots"}, "--memory: lots is not a size"},
@@ -56,7 +71,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{{"up", "--accelerator", "xen"}, "xen is none of automatic, kvm, tcg"},
         BadLine{{"down", "--all", "--lab", "a"}, "excludes"},
         BadLine{{"logs", "--tail", "-1"}, "--tail"},
-        BadLine{{"logs", "--source", "moon"}, "moon is none of serial, qemu, server"}));
+        BadLine{{"logs", "--source", "moon"}, "moon is none of serial, qemu, server"}),
+    [](const auto& line) { return fmt::format("{}{}", name_of(line.param), line.index); });
 
 TEST(Program, SaysItsVersion) {
   const Ran ran = run_program({"--version"});

@@ -65,7 +65,8 @@ Result<Listing> list_server(const fs::path& control) {
     if (accelerator) {
       listing.devices.push_back(std::move(*accelerator));
     } else {
-      listing.problems.push_back({name_of(element), accelerator.error().message});
+      listing.problems.push_back(
+          {.device = name_of(element), .message = accelerator.error().message});
     }
   }
   return listing;

@@ -25,7 +25,7 @@ Result<void> wait_for(int fd, short events, Clock::time_point deadline) {
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) return fail("no reply in time");
-    pollfd polled{fd, events, 0};
+    pollfd polled{.fd = fd, .events = events, .revents = 0};
     const int ready = ::poll(&polled, 1, static_cast<int>(left));
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return fail_errno("poll", errno);

@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -118,6 +119,17 @@ bool accept_client(const vfio_user::Listener& listener, std::vector<Connection>&
   return true;
 }
 
+/// Serves the connections that `polled`, one entry each, says something of.
+void serve_ready(std::vector<Connection>& connections, std::span<const pollfd> polled,
+                 const std::vector<Verb>& verbs, std::uint64_t now) {
+  for (std::size_t i = 0; i < connections.size(); ++i) {
+    const short events = polled[i].revents;
+    if ((events & POLLOUT) != 0) connections[i].send();
+    if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) connections[i].receive(verbs, now);
+  }
+  std::erase_if(connections, &Connection::done);
+}
+
 }  // namespace
 
 Result<Listener> Listener::bind(const std::filesystem::path& path) {
@@ -131,21 +143,16 @@ void Listener::serve(const std::vector<Verb>& verbs, int stop) {
   std::vector<pollfd> polled;
   bool accepting = true;
   for (std::uint64_t now = 1;; ++now) {
-    polled = {{stop, POLLIN, 0}, {accepting ? listener_.fd() : -1, POLLIN, 0}};
+    polled = {{.fd = stop, .events = POLLIN, .revents = 0},
+              {.fd = accepting ? listener_.fd() : -1, .events = POLLIN, .revents = 0}};
     for (const Connection& connection : connections) {
-      polled.push_back({connection.fd(), connection.wanted_events(), 0});
+      polled.push_back({.fd = connection.fd(), .events = connection.wanted_events(), .revents = 0});
     }
     const int ready = ::poll(polled.data(), polled.size(), accepting ? -1 : kPauseMilliseconds);
     accepting = true;
     if (ready <= 0) continue;
     if (polled[0].revents != 0) return;
-
-    for (std::size_t i = 0; i < connections.size(); ++i) {
-      const short events = polled[i + 2].revents;
-      if ((events & POLLOUT) != 0) connections[i].send();
-      if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) connections[i].receive(verbs, now);
-    }
-    std::erase_if(connections, &Connection::done);
+    serve_ready(connections, std::span(polled).subspan(2), verbs, now);
     if (polled[1].revents != 0) accepting = accept_client(listener_, connections, now);
   }
 }

@@ -50,8 +50,8 @@ Result<const Verb*> find_verb(const json& request, const std::vector<Verb>& verb
   if (!name->is_string()) return fail("verb: has to be a text");
   const auto verb = std::ranges::find(verbs, name->get_ref<const std::string&>(), &Verb::name);
   if (verb != verbs.end()) return &*verb;
-  std::vector<std::string_view> known;
-  for (const Verb& candidate : verbs) known.push_back(candidate.name);
+  std::vector<std::string_view> known(verbs.size());
+  std::ranges::transform(verbs, known.begin(), &Verb::name);
   return fail("{}: unknown verb; known are {}", name->get_ref<const std::string&>(),
               fmt::join(known, ", "));
 }

@@ -78,6 +78,8 @@ struct Attribute {
   Result<void> (*parse)(std::string_view text, Part& part);
 };
 
+// NOLINTBEGIN(modernize-use-designated-initializers): it reads as a table
+
 /// What the driver knows of a device, whether that answers or not.
 constexpr std::array<Attribute<Device>, 8> kIdentity = {{
     {"device_type", [](auto text, auto& d) { return store(parse_kind(text), d.kind); }},
@@ -111,6 +113,8 @@ constexpr std::array<Attribute<Vfs>, 2> kSriov = {{
     {"sriov_numvfs",
      [](auto text, auto& v) { return store(parse_decimal<unsigned>(text), v.enabled); }},
 }};
+
+// NOLINTEND(modernize-use-designated-initializers)
 
 /// The text of an attribute, without its newline.
 Result<std::string> attribute_text(const fs::path& folder, const char* name) {
@@ -207,7 +211,8 @@ std::vector<std::string> device_names(const fs::path& folder, Inventory& invento
     entry.increment(error);
   }
   if (error && inventory.module_loaded) {
-    inventory.problems.push_back({"", fmt::format("{}: {}", folder.native(), error.message())});
+    inventory.problems.push_back(
+        {.device = "", .message = fmt::format("{}: {}", folder.native(), error.message())});
   }
   std::ranges::sort(names, name_less);
   return names;
@@ -228,7 +233,7 @@ Inventory discover(const fs::path& sysfs) {
     // that a link which is still there belongs to a device that ought to be readable.
     std::error_code ignored;
     if (!fs::is_symlink(class_folder / name, ignored)) continue;
-    inventory.problems.push_back({name, std::move(device.error().message)});
+    inventory.problems.push_back({.device = name, .message = std::move(device.error().message)});
   }
   return inventory;
 }

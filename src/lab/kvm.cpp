@@ -72,16 +72,23 @@ void fill(const Mapping& memory) {
   }
 }
 
+/// kvm_cpuid2 as C has it. The kernel's header gives it another size in C++, and with that the
+/// request another number, which the kernel does not know.
+struct CpuidHead {
+  std::uint32_t count;
+  std::uint32_t padding;
+};
+struct CpuidTable {
+  CpuidHead head;
+  std::array<kvm_cpuid_entry2, 256> entries;
+};
+constexpr unsigned long kGetSupportedCpuid = _IOWR(KVMIO, 0x05, CpuidHead);
+constexpr unsigned long kSetCpuid = _IOW(KVMIO, 0x90, CpuidHead);
+
 bool give_host_features(int kvm, int cpu) {
-  // A head and an array behind it, as the kernel wants it.
-  constexpr std::size_t kEntries = 256;
-  alignas(kvm_cpuid2)
-      std::array<std::byte, sizeof(kvm_cpuid2) + kEntries * sizeof(kvm_cpuid_entry2)>
-          table{};
-  auto* const head = reinterpret_cast<kvm_cpuid2*>(table.data());
-  head->nent = kEntries;
-  return ::ioctl(kvm, KVM_GET_SUPPORTED_CPUID, head) == 0 &&
-         ::ioctl(cpu, KVM_SET_CPUID2, head) == 0;
+  CpuidTable table{};
+  table.head.count = table.entries.size();
+  return ::ioctl(kvm, kGetSupportedCpuid, &table) == 0 && ::ioctl(cpu, kSetCpuid, &table) == 0;
 }
 
 bool set_long_mode(int cpu) {
@@ -136,15 +143,13 @@ Result<void> try_kvm() {
     return fail_errno("/dev/kvm: CPU state", errno);
   }
   if (::ioctl(cpu.get(), KVM_RUN, 0) != 0) return fail_errno("/dev/kvm: run", errno);
-  kvm_run outcome{};
-  std::memcpy(&outcome, shared.bytes(), sizeof outcome);
-  if (outcome.exit_reason != KVM_EXIT_HLT) {
-    return fail(
-        "/dev/kvm: does not run plain instructions here (exit reason {}, nested "
-        "virtualisation without hardware support?)",
-        outcome.exit_reason);
-  }
-  return {};
+  std::uint32_t exit_reason = 0;
+  std::memcpy(&exit_reason, shared.bytes() + offsetof(kvm_run, exit_reason), sizeof exit_reason);
+  if (exit_reason == KVM_EXIT_HLT) return {};
+  return fail(
+      "/dev/kvm: does not run plain instructions here (exit reason {}, nested virtualisation "
+      "without hardware support?)",
+      exit_reason);
 }
 
 }  // namespace mockdev::lab

@@ -53,16 +53,16 @@ Words boot_options(const MachineSpec& spec) {
     std::erase(id, '-');
     return id;
   }();
-  return {
-      "-kernel", spec.image.kernel(), "-initrd", spec.image.initrd(), "-append",
-      // quiet, apparmor, mitigations: each takes a second or more under TCG.
-      fmt::format("console=ttyS0 net.ifnames=0 quiet loglevel=3 mitigations=off apparmor=0 audit=0 "
-                  "systemd.hostname={} systemd.machine_id={}",
-                  spec.node.name, machine_id),
-      "-smbios",
-      fmt::format("type=11,path={},path={}",
-                  escaped(spec.folder.path() / "credential-ssh.authorized_keys.root"),
-                  escaped(spec.folder.path() / "credential-tmpfiles.extra"))};
+  return {"-kernel", spec.image.kernel(), "-initrd", spec.image.initrd(), "-append",
+          // quiet, apparmor, mitigations: each takes a second or more under TCG.
+          fmt::format("console=ttyS0 net.ifnames=0 pci=hpiosize=0 quiet loglevel=3 mitigations=off "
+                      "apparmor=0 audit=0 "
+                      "systemd.hostname={} systemd.machine_id={}",
+                      spec.node.name, machine_id),
+          "-smbios",
+          fmt::format("type=11,path={},path={}",
+                      escaped(spec.folder.path() / "credential-ssh.authorized_keys.root"),
+                      escaped(spec.folder.path() / "credential-tmpfiles.extra"))};
 }
 
 Words memory_and_cpu_options(const MachineSpec& spec) {

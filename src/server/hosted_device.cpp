@@ -36,7 +36,8 @@ Result<std::vector<HostedDevice>> make_devices(const Plan& plan) {
       return with_context(fmt::format("{}/{}", place.node, place.device.name), accelerator.error());
     }
     auto endpoint = std::make_unique<DirectDevice>(**accelerator);
-    devices.push_back({place, *std::move(accelerator), std::move(endpoint)});
+    devices.push_back(
+        {.place = place, .accelerator = *std::move(accelerator), .endpoint = std::move(endpoint)});
   }
   return devices;
 }

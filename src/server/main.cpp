@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -103,5 +104,12 @@ int run(int argc, const char* const* argv) {
 }  // namespace mockdev::server
 
 int main(int argc, char** argv) {
-  return mockdev::server::run(argc, argv);
+  try {
+    return mockdev::server::run(argc, argv);
+  } catch (const std::exception& error) {  // out of memory, say
+    std::fputs("mock-accel-server: ", stderr);
+    std::fputs(error.what(), stderr);
+    std::fputs("\n", stderr);
+    return 1;
+  }
 }

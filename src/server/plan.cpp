@@ -146,6 +146,13 @@ Result<std::vector<Placement>> place_one(const Flags& flags) {
   }};
 }
 
+/// Empty in a dry run that has no folder.
+std::filesystem::path socket_path(const Flags& flags, const topology::Node& node,
+                                  const topology::Device& device) {
+  if (flags.socket_dir.empty()) return {};
+  return std::filesystem::path(flags.socket_dir) / topology::socket_name(node, device);
+}
+
 Result<std::vector<Placement>> place_all(const Flags& flags, const topology::Topology& topology) {
   std::vector<Placement> placements;
   std::vector<std::string_view> names;
@@ -154,11 +161,10 @@ Result<std::vector<Placement>> place_all(const Flags& flags, const topology::Top
     if (!flags.node.empty() && node.name != flags.node) continue;
     for (const topology::NumaNode& numa : node.numa) {
       for (const topology::Device& device : numa.devices) {
-        const std::string socket = topology::socket_name(node, device);
-        placements.push_back({node.name, numa.id, device,
-                              flags.socket_dir.empty()
-                                  ? std::filesystem::path()
-                                  : std::filesystem::path(flags.socket_dir) / socket});
+        placements.push_back({.node = node.name,
+                              .numa = numa.id,
+                              .device = device,
+                              .socket = socket_path(flags, node, device)});
       }
     }
   }
@@ -223,7 +229,8 @@ Result<Plan> plan_of(const Flags& flags, const topology::Topology* topology) {
 }
 
 std::unexpected<Refusal> refuse(std::string_view reason) {
-  return std::unexpected(Refusal{kWrongUsage, fmt::format("mock-accel-server: {}\n", reason)});
+  return std::unexpected(
+      Refusal{.exit_code = kWrongUsage, .text = fmt::format("mock-accel-server: {}\n", reason)});
 }
 
 std::string capability_text(std::uint32_t bits) {
@@ -248,9 +255,9 @@ std::expected<Plan, Refusal> make_plan(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    return std::unexpected(Refusal{0, app.help()});
+    return std::unexpected(Refusal{.exit_code = 0, .text = app.help()});
   } catch (const CLI::CallForVersion&) {
-    return std::unexpected(Refusal{0, app.version() + "\n"});
+    return std::unexpected(Refusal{.exit_code = 0, .text = app.version() + "\n"});
   } catch (const CLI::Error& error) {
     return refuse(error.what());
   }
@@ -260,7 +267,9 @@ std::expected<Plan, Refusal> make_plan(int argc, const char* const* argv) {
   if (!flags.topology.empty()) {
     auto loaded = topology::load(flags.topology);
     // Each line begins with the file's name, as editors like it.
-    if (!loaded) return std::unexpected(Refusal{kWrongUsage, loaded.error().message + "\n"});
+    if (!loaded)
+      return std::unexpected(
+          Refusal{.exit_code = kWrongUsage, .text = loaded.error().message + "\n"});
     topology = *std::move(loaded);
   }
   auto plan = plan_of(flags, topology ? &*topology : nullptr);

@@ -15,13 +15,13 @@ namespace mockdev::server {
 /// One device, where it stands and where it is reached.
 struct Placement {
   std::string node;
-  unsigned numa;
+  unsigned numa = 0;
   topology::Device device;
   std::filesystem::path socket;  ///< empty in a dry run without a socket folder
 };
 
 struct Plan {
-  topology::PciIds ids;
+  topology::PciIds ids = topology::kDefaultIds;
   std::vector<Placement> devices;  ///< at least one
   std::optional<std::filesystem::path> control;
   std::string log_level;
@@ -32,7 +32,7 @@ struct Plan {
 /// A command line that leads to no server: the text that it gets and the exit code, 0 for help and
 /// version, 2 for what is wrong.
 struct Refusal {
-  int exit_code;
+  int exit_code = 0;
   std::string text;
 };
 

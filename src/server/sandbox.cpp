@@ -50,24 +50,30 @@ struct LandlockRuleset {
   std::uint64_t handled_access_net;
 };
 
-/// What each version of Landlock's ABI lets a process renounce; headers may be older than kernels.
+/// What each version of Landlock's ABI lets a process renounce: bits of rights to files and of
+/// rights to the network. Headers may be older than kernels.
 struct LandlockVersion {
   long abi;
-  LandlockRuleset renounced;
-  std::size_t size;
+  unsigned file_rights;
+  unsigned network_rights;
 };
 
-constexpr std::uint64_t low_bits(unsigned count) {
-  return (std::uint64_t{1} << count) - 1;
-}
-
 constexpr std::array<LandlockVersion, 5> kLandlockVersions = {{
-    {5, {low_bits(16), low_bits(2)}, 16},  // device ioctls
-    {4, {low_bits(15), low_bits(2)}, 16},  // TCP
-    {3, {low_bits(15), 0}, 8},             // truncation
-    {2, {low_bits(14), 0}, 8},             // renaming to other folders
-    {1, {low_bits(13), 0}, 8},
+    {.abi = 5, .file_rights = 16, .network_rights = 2},  // device ioctls
+    {.abi = 4, .file_rights = 15, .network_rights = 2},  // TCP
+    {.abi = 3, .file_rights = 15, .network_rights = 0},  // truncation
+    {.abi = 2, .file_rights = 14, .network_rights = 0},  // renaming to other folders
+    {.abi = 1, .file_rights = 13, .network_rights = 0},
 }};
+
+UniqueFd make_ruleset(const LandlockVersion& version) {
+  const LandlockRuleset ruleset{
+      .handled_access_fs = (std::uint64_t{1} << version.file_rights) - 1,
+      .handled_access_net = (std::uint64_t{1} << version.network_rights) - 1};
+  const std::size_t size =
+      version.network_rights == 0 ? sizeof ruleset.handled_access_fs : sizeof ruleset;
+  return UniqueFd(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &ruleset, size, 0)));
+}
 
 Result<void> allow_removal_in(int ruleset, const std::filesystem::path& folder) {
   const UniqueFd fd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -89,8 +95,7 @@ Result<void> renounce_files(const std::set<std::filesystem::path>& folders) {
   }
   const auto* const version =
       std::ranges::find_if(kLandlockVersions, [&](const auto& row) { return row.abi <= abi; });
-  const UniqueFd ruleset(static_cast<int>(
-      ::syscall(SYS_landlock_create_ruleset, &version->renounced, version->size, 0)));
+  const UniqueFd ruleset = make_ruleset(*version);
   if (!ruleset) return fail_errno("landlock_create_ruleset", errno);
   for (const std::filesystem::path& folder : folders) {
     if (auto allowed = allow_removal_in(ruleset.get(), folder); !allowed) return allowed;
@@ -147,15 +152,15 @@ constexpr std::uint64_t kWholeValue = 0xffff'ffff;
 
 constexpr auto kConditional = std::to_array<Conditional>({
     // Threads, not processes.
-    {SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD},
+    {.call = SCMP_SYS(clone), .argument = 0, .mask = CLONE_THREAD, .value = CLONE_THREAD},
     // No memory becomes code.
-    {SCMP_SYS(mmap), 2, PROT_EXEC, 0},
-    {SCMP_SYS(mprotect), 2, PROT_EXEC, 0},
+    {.call = SCMP_SYS(mmap), .argument = 2, .mask = PROT_EXEC, .value = 0},
+    {.call = SCMP_SYS(mprotect), .argument = 2, .mask = PROT_EXEC, .value = 0},
     // The service manager's socket, and no network.
-    {SCMP_SYS(socket), 0, kWholeValue, AF_UNIX},
+    {.call = SCMP_SYS(socket), .argument = 0, .mask = kWholeValue, .value = AF_UNIX},
     // Limits of this process only.
-    {SCMP_SYS(prlimit64), 0, kWholeValue, 0},
-    {SCMP_SYS(prctl), 0, kWholeValue, PR_SET_NAME},
+    {.call = SCMP_SYS(prlimit64), .argument = 0, .mask = kWholeValue, .value = 0},
+    {.call = SCMP_SYS(prctl), .argument = 0, .mask = kWholeValue, .value = PR_SET_NAME},
 });
 
 struct FilterDeleter {
@@ -190,7 +195,8 @@ Result<void> add_rules(void* filter) {
   for (const int call : kAllowed) rules.add(SCMP_ACT_ALLOW, call);
   for (const int call : kFatal) rules.add(SCMP_ACT_KILL_PROCESS, call);
   for (const auto& [call, argument, mask, value] : kConditional) {
-    const scmp_arg_cmp condition{argument, SCMP_CMP_MASKED_EQ, mask, value};
+    const scmp_arg_cmp condition{
+        .arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
     rules.add(SCMP_ACT_ALLOW, call, {&condition, 1});
   }
   // Its flags lie in memory, where a filter can't look; the C library then falls back to clone.

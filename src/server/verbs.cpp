@@ -132,12 +132,16 @@ std::vector<control::Verb> control_verbs(std::span<const HostedDevice> devices,
     for (const HostedDevice& device : devices) entries.push_back(entry(device, server));
     return json{{"devices", std::move(entries)}};
   };
+  const control::Argument device{.name = "device"};
+  const control::Argument fault{.name = "fault"};
+  const control::Argument fault_or_all{.name = "fault", .required = false};
+  const control::Argument value{.name = "value", .required = false};
   return {
-      {"version", {}, [](const json&) { return version(); }},
-      {"list", {}, list},
-      {"faults", {}, [](const json&) { return faults(); }},
-      {"fault", {{"device"}, {"fault"}, {"value", false}}, on_device(inject)},
-      {"heal", {{"device"}, {"fault", false}}, on_device(heal)},
+      {.name = "version", .arguments = {}, .run = [](const json&) { return version(); }},
+      {.name = "list", .arguments = {}, .run = list},
+      {.name = "faults", .arguments = {}, .run = [](const json&) { return faults(); }},
+      {.name = "fault", .arguments = {device, fault, value}, .run = on_device(inject)},
+      {.name = "heal", .arguments = {device, fault_or_all}, .run = on_device(heal)},
   };
 }
 

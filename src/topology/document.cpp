@@ -62,9 +62,10 @@ std::optional<DocumentError> check_characters(std::string_view yaml) {
   while (!yaml.empty()) {
     const std::size_t length = utf8_length(yaml);
     const auto first = static_cast<unsigned char>(yaml.front());
-    if (length == 0) return DocumentError{line, "not UTF-8 text"};
+    if (length == 0) return DocumentError{.line = line, .message = "not UTF-8 text"};
     if (is_control(first)) {
-      return DocumentError{line, fmt::format("control character 0x{:02x} in the text", first)};
+      return DocumentError{.line = line,
+                           .message = fmt::format("control character 0x{:02x} in the text", first)};
     }
     if (first == '\n') ++line;
     yaml.remove_prefix(length);
@@ -138,7 +139,7 @@ class Builder final : public YAML::EventHandler {
     value->kind = kind;
     value->line = line_of(mark);
     const bool complete = kind == Value::Kind::nothing || kind == Value::Kind::text;
-    if (anchor != 0) anchored_[anchor] = {value, complete ? 1U : 0U};
+    if (anchor != 0) anchored_[anchor] = {.value = value, .size = complete ? 1U : 0U};
     return value;
   }
 
@@ -151,7 +152,12 @@ class Builder final : public YAML::EventHandler {
       throw YAML::ParserException(mark,
                                   fmt::format("lists and maps nested over {} deep", kMaxDepth));
     }
-    open_.push_back({make(kind, mark, anchor), mark, anchor, 1, std::nullopt, 0});
+    open_.push_back({.value = make(kind, mark, anchor),
+                     .mark = mark,
+                     .anchor = anchor,
+                     .size = 1,
+                     .key = std::nullopt,
+                     .key_line = 0});
   }
 
   void close() {
@@ -173,7 +179,8 @@ class Builder final : public YAML::EventHandler {
       throw YAML::ParserException(mark, fmt::format("more than {} values", kMaxValues));
     }
     if (parent.value->kind == Value::Kind::map) {
-      parent.value->entries.push_back({*parent.key, parent.key_line, std::move(value)});
+      parent.value->entries.push_back(
+          {.key = *parent.key, .line = parent.key_line, .value = std::move(value)});
       parent.key.reset();
     } else {
       parent.value->items.push_back(std::move(value));
@@ -197,13 +204,16 @@ std::expected<std::shared_ptr<const Value>, DocumentError> read_document(std::st
     parser.HandleNextDocument(builder);
     Builder second;
     if (parser.HandleNextDocument(second)) {
-      return std::unexpected(DocumentError{second.root()->line, "a second document begins here"});
+      return std::unexpected(
+          DocumentError{.line = second.root()->line, .message = "a second document begins here"});
     }
     return builder.root();
   } catch (const YAML::Exception& error) {
-    return std::unexpected(DocumentError{line_of(error.mark), "not YAML: " + error.msg});
+    return std::unexpected(
+        DocumentError{.line = line_of(error.mark), .message = "not YAML: " + error.msg});
   } catch (const std::exception& error) {
-    return std::unexpected(DocumentError{0, fmt::format("not YAML: {}", error.what())});
+    return std::unexpected(
+        DocumentError{.line = 0, .message = fmt::format("not YAML: {}", error.what())});
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <string>
@@ -20,7 +21,7 @@ struct Entry;
 
 /// One value of a document. Values that an alias repeats are shared, never copied.
 struct Value {
-  enum class Kind { nothing, text, list, map };
+  enum class Kind : std::uint8_t { nothing, text, list, map };
 
   Kind kind = Kind::nothing;
   int line = 0;                                     ///< on which it starts, from 1

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <concepts>
 #include <map>
+#include <memory>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -87,6 +88,14 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+/// The names of the rows of a table.
+template <typename Row, std::size_t kCount>
+std::vector<std::string_view> names_of(const std::array<Row, kCount>& rows) {
+  std::vector<std::string_view> names(kCount);
+  std::ranges::transform(rows, names.begin(), &Row::name);
+  return names;
+}
+
 /// "; did you mean vfs?" where one of `names` is close to `word`, else "; known are a, b".
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& names) {
   constexpr std::size_t kFar = 3;
@@ -127,8 +136,9 @@ std::optional<std::int64_t> number_of(const Value& value) {
   const bool hexadecimal = text.starts_with("0x");
   if (hexadecimal) text.remove_prefix(2);
   std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number, hexadecimal ? 16 : 10);
+  const char* const begin = std::to_address(text.begin());
+  const char* const end = std::to_address(text.end());
+  const auto [rest, error] = std::from_chars(begin, end, number, hexadecimal ? 16 : 10);
   if (error != std::errc{} || rest != end || (hexadecimal && number < 0)) return std::nullopt;
   return number;
 }
@@ -156,14 +166,14 @@ class Reader {
       read_fields(root, "", kFileFields, file);
       if (!file.nodes && problems_.empty()) report(root.line, "nodes: missing");
     }
-    Topology topology{file.ids, {}};
+    Topology topology{.ids = file.ids, .nodes = {}};
     if (file.nodes) topology.nodes = make_nodes(*file.nodes);
     if (problems_.empty()) return topology;
     std::ranges::sort(problems_, {}, [](const Problem& problem) {
       return std::tie(problem.line, problem.message);
     });
     if (unreported_ > 0) {
-      problems_.push_back({0, fmt::format("and {} more problems", unreported_)});
+      problems_.push_back({.line = 0, .message = fmt::format("and {} more problems", unreported_)});
     }
     return std::unexpected(std::move(problems_));
   }
@@ -178,7 +188,7 @@ class Reader {
 
   void report(int line, std::string message) {
     if (problems_.size() < kMaxProblems) {
-      problems_.push_back({line, std::move(message)});
+      problems_.push_back({.line = line, .message = std::move(message)});
     } else {
       ++unreported_;
     }
@@ -194,9 +204,7 @@ class Reader {
   void read_fields(const Value& map, const std::string& path,
                    const std::array<Field<Draft>, kCount>& fields, Draft& draft) {
     if (map.kind != Value::Kind::map) {
-      std::vector<std::string_view> names;
-      for (const Field<Draft>& field : fields) names.push_back(field.name);
-      report_kind(map, path, fmt::format("a map of {}", fmt::join(names, ", ")));
+      report_kind(map, path, fmt::format("a map of {}", fmt::join(names_of(fields), ", ")));
       return;
     }
     std::array<int, kCount> lines{};  // where each field was seen, 0: not yet
@@ -205,7 +213,8 @@ class Reader {
           path.empty() ? shown(entry.key) : fmt::format("{}.{}", path, shown(entry.key));
       const auto field = std::ranges::find(fields, entry.key, &Field<Draft>::name);
       if (field == fields.end()) {
-        report_unknown_key(entry, entry_path, fields);
+        report(entry.line, fmt::format("{}: unknown key{}", entry_path,
+                                       suggestion(entry.key, names_of(fields))));
         continue;
       }
       int& line = lines.at(static_cast<std::size_t>(field - fields.begin()));
@@ -216,14 +225,6 @@ class Reader {
       line = entry.line;
       (this->*field->read)(*entry.value, entry_path, draft);
     }
-  }
-
-  template <typename Draft, std::size_t kCount>
-  void report_unknown_key(const Entry& entry, const std::string& path,
-                          const std::array<Field<Draft>, kCount>& fields) {
-    std::vector<std::string_view> names;
-    for (const Field<Draft>& field : fields) names.push_back(field.name);
-    report(entry.line, fmt::format("{}: unknown key{}", path, suggestion(entry.key, names)));
   }
 
   /// A number from `min` to `max`. `owner` finishes "is more than the 64 that ...".
@@ -338,8 +339,8 @@ class Reader {
   }
 
   void read_numa_id(const Value& value, const std::string& path, NumaDraft& numa) {
-    numa.id = {read_number(value, path, 0U, kMaxNumaNodes - 1, "a NUMA node's id can be"),
-               value.line};
+    numa.id = {.value = read_number(value, path, 0U, kMaxNumaNodes - 1, "a NUMA node's id can be"),
+               .line = value.line};
   }
 
   void read_devices(const Value& value, const std::string& path, NumaDraft& numa) {
@@ -390,7 +391,7 @@ class Reader {
   }
 
   void read_device_memory(const Value& value, const std::string& path, DeviceDraft& device) {
-    device.memory = {read_memory(value, path), value.line};
+    device.memory = {.value = read_memory(value, path), .line = value.line};
   }
 
   void read_vfs(const Value& value, const std::string& path, DeviceDraft& device) {
@@ -400,11 +401,12 @@ class Reader {
   }
 
   void read_vf_memory(const Value& value, const std::string& path, DeviceDraft& device) {
-    device.vf_memory = {read_memory(value, path), value.line};
+    device.vf_memory = {.value = read_memory(value, path), .line = value.line};
   }
 
   void read_slot(const Value& value, const std::string& path, DeviceDraft& device) {
-    device.slot = {read_number(value, path, 1U, kMaxSlots, "a NUMA node has"), value.line};
+    device.slot = {.value = read_number(value, path, 1U, kMaxSlots, "a NUMA node has"),
+                   .line = value.line};
   }
 
   void read_capabilities(const Value& value, const std::string& path, DeviceDraft& device) {
@@ -416,7 +418,7 @@ class Reader {
     for (std::size_t i = 0; i < value.items.size(); ++i) {
       bits |= read_capability(*value.items[i], fmt::format("{}[{}]", path, i));
     }
-    device.capabilities = {bits, value.line};
+    device.capabilities = {.value = bits, .line = value.line};
   }
 
   std::uint32_t read_capability(const Value& value, const std::string& path) {
@@ -445,7 +447,7 @@ class Reader {
                                       *name.value, first->second));
         continue;
       }
-      nodes.push_back({*name.value, make_numa_nodes(i, *name.value, *numa)});
+      nodes.push_back({.name = *name.value, .numa = make_numa_nodes(i, *name.value, *numa)});
     }
     return nodes;
   }
@@ -464,7 +466,9 @@ class Reader {
                                            node, i, id, first->second));
         continue;
       }
-      result.push_back({id, make_devices(node, i, fmt::format("{}/numa{}", name, id), drafts[i])});
+      result.push_back(
+          {.id = id,
+           .devices = make_devices(node, i, fmt::format("{}/numa{}", name, id), drafts[i])});
     }
     if (lines.size() == drafts.size() && lines.rbegin()->first >= lines.size()) {
       report(lines.rbegin()->second,
@@ -492,7 +496,10 @@ class Reader {
     for (std::size_t i = 0; i < draft.devices.size(); ++i) {
       const DeviceDraft& device = draft.devices[i];
       if (device.slot.wrong()) continue;
-      const Place place{node, numa, draft.counted ? std::nullopt : std::optional(i), device.line};
+      const Place place{.node = node,
+                        .numa = numa,
+                        .device = draft.counted ? std::nullopt : std::optional(i),
+                        .line = device.line};
       const unsigned slot = device.slot.value.value_or(static_cast<unsigned>(i) + 1);
       if (const int first = std::exchange(slot_lines.at(slot), device.line); first != 0) {
         report(std::max(device.slot.line, device.line),
@@ -548,30 +555,30 @@ class Reader {
   }
 
   static constexpr std::array<Field<FileDraft>, 3> kFileFields = {{
-      {"nodes", &Reader::read_nodes},
-      {"ids", &Reader::read_ids},
-      {"attach", &Reader::read_attach},
+      {.name = "nodes", .read = &Reader::read_nodes},
+      {.name = "ids", .read = &Reader::read_ids},
+      {.name = "attach", .read = &Reader::read_attach},
   }};
   static constexpr std::array<Field<PciIds>, 3> kIdFields = {{
-      {"vendor", &Reader::read_pci_id<&PciIds::vendor>},
-      {"pf_device", &Reader::read_pci_id<&PciIds::pf_device>},
-      {"vf_device", &Reader::read_pci_id<&PciIds::vf_device>},
+      {.name = "vendor", .read = &Reader::read_pci_id<&PciIds::vendor>},
+      {.name = "pf_device", .read = &Reader::read_pci_id<&PciIds::pf_device>},
+      {.name = "vf_device", .read = &Reader::read_pci_id<&PciIds::vf_device>},
   }};
   static constexpr std::array<Field<NodeDraft>, 2> kNodeFields = {{
-      {"name", &Reader::read_name},
-      {"numa", &Reader::read_numa_nodes},
+      {.name = "name", .read = &Reader::read_name},
+      {.name = "numa", .read = &Reader::read_numa_nodes},
   }};
   static constexpr std::array<Field<NumaDraft>, 2> kNumaFields = {{
-      {"id", &Reader::read_numa_id},
-      {"devices", &Reader::read_devices},
+      {.name = "id", .read = &Reader::read_numa_id},
+      {.name = "devices", .read = &Reader::read_devices},
   }};
   static constexpr std::array<Field<DeviceDraft>, 6> kDeviceFields = {{
-      {"uuid", &Reader::read_uuid},
-      {"memory", &Reader::read_device_memory},
-      {"vfs", &Reader::read_vfs},
-      {"vf_memory", &Reader::read_vf_memory},
-      {"capabilities", &Reader::read_capabilities},
-      {"slot", &Reader::read_slot},
+      {.name = "uuid", .read = &Reader::read_uuid},
+      {.name = "memory", .read = &Reader::read_device_memory},
+      {.name = "vfs", .read = &Reader::read_vfs},
+      {.name = "vf_memory", .read = &Reader::read_vf_memory},
+      {.name = "capabilities", .read = &Reader::read_capabilities},
+      {.name = "slot", .read = &Reader::read_slot},
   }};
 
   std::vector<Problem> problems_;
@@ -601,9 +608,8 @@ Result<ByteCount> parse_memory(std::string_view text) {
 Result<std::uint32_t> parse_capability(std::string_view name) {
   const auto* const known = std::ranges::find(accel::kCapabilities, name, &accel::Capability::name);
   if (known != accel::kCapabilities.end()) return known->bit;
-  std::vector<std::string_view> names;
-  for (const accel::Capability& capability : accel::kCapabilities) names.push_back(capability.name);
-  return fail("{} is not a capability{}", shown(name), suggestion(name, names));
+  return fail("{} is not a capability{}", shown(name),
+              suggestion(name, names_of(accel::kCapabilities)));
 }
 
 ByteCount even_share(ByteCount memory, std::uint16_t vfs) {
@@ -615,7 +621,8 @@ ByteCount even_share(ByteCount memory, std::uint16_t vfs) {
 std::expected<Topology, std::vector<Problem>> parse(std::string_view yaml) {
   const auto document = read_document(yaml);
   if (!document) {
-    return std::unexpected(std::vector<Problem>{{document.error().line, document.error().message}});
+    return std::unexpected(
+        std::vector<Problem>{{.line = document.error().line, .message = document.error().message}});
   }
   return Reader().read(**document);
 }

@@ -38,10 +38,10 @@ struct Device {
   std::string name;  ///< "mock0" and so on within its node: the name its guest's kernel gives it
   Uuid uuid;         ///< unique in the topology
   ByteCount memory;
-  std::uint16_t vfs;           ///< VFs that it can have, 0 to 64
-  ByteCount vf_memory;         ///< of each VF; all of them fit into `memory`
-  std::uint32_t capabilities;  ///< MOCK_ACCEL_CAP_*
-  unsigned slot;               ///< of the port it is plugged into, unique on its NUMA node
+  std::uint16_t vfs = 0;           ///< VFs that it can have, 0 to 64
+  ByteCount vf_memory;             ///< of each VF; all of them fit into `memory`
+  std::uint32_t capabilities = 0;  ///< MOCK_ACCEL_CAP_*
+  unsigned slot = 0;               ///< of the port it is plugged into, unique on its NUMA node
 };
 
 /// Devices are in the order of their slots.
@@ -62,8 +62,9 @@ struct Topology {
 };
 
 /// Defaults of what a file leaves out.
-inline constexpr PciIds kDefaultIds{MOCK_ACCEL_PCI_VENDOR, MOCK_ACCEL_PCI_DEVICE_PF,
-                                    MOCK_ACCEL_PCI_DEVICE_VF};
+inline constexpr PciIds kDefaultIds{.vendor = MOCK_ACCEL_PCI_VENDOR,
+                                    .pf_device = MOCK_ACCEL_PCI_DEVICE_PF,
+                                    .vf_device = MOCK_ACCEL_PCI_DEVICE_VF};
 inline constexpr ByteCount kDefaultMemory = 16_GiB;
 inline constexpr std::uint16_t kDefaultVfs = 16;
 inline constexpr std::uint32_t kDefaultCapabilities = MOCK_ACCEL_CAP_COMPUTE;

@@ -72,8 +72,9 @@ class Device {
   /// The client's machine was reset.
   virtual void reset() = 0;
 
-  /// A client has finished negotiation; it stays valid until disconnected() returns. The device
-  /// goes back to its power-on state when its client leaves.
+  /// A client has finished negotiation; it stays valid until disconnected() returns, and by then no
+  /// thread of the device may be in one of its members: those that wait fail as soon as the client
+  /// has left. The device goes back to its power-on state when its client leaves.
   virtual void connected(Client& client) = 0;
   virtual void disconnected() = 0;
 };

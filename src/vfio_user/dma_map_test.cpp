@@ -4,11 +4,11 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <filesystem>
+#include <iterator>
 #include <limits>
-#include <set>
 #include <string>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -41,12 +41,8 @@ int error_of(const Outcome& outcome) {
   return outcome ? 0 : outcome.error().error_number;
 }
 
-std::size_t open_descriptors() {
-  std::size_t count = 0;
-  DIR* folder = ::opendir("/proc/self/fd");
-  while (::readdir(folder) != nullptr) ++count;
-  ::closedir(folder);
-  return count;
+std::ptrdiff_t open_descriptors() {
+  return std::ranges::distance(std::filesystem::directory_iterator("/proc/self/fd"));
 }
 
 class DmaMapTest : public ::testing::Test {
@@ -181,7 +177,7 @@ TEST_F(DmaMapTest, AllMapsAreRemovedAtOnceByEitherSpelling) {
 
 TEST_F(DmaMapTest, MapsOfOneFileShareOneDescriptor) {
   const UniqueFd file = memory_file(64 * kPage);
-  const std::size_t before = open_descriptors();
+  const auto before = open_descriptors();
   for (std::uint64_t i = 0; i < 64; ++i) {
     ASSERT_EQ(add(map_request(i * kPage, kPage, kBoth, i * kPage), UniqueFd(::dup(file.get()))), 0);
   }

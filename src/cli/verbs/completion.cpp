@@ -29,14 +29,14 @@ void declare_complete(Command& command) {
 }
 
 constexpr std::array<Verb::Example, 3> kExamples = {{
-    {"source <(mock-device completion bash)", "Turns it on in this bash."},
-    {"source <(mock-device completion zsh)", "Turns it on in this zsh."},
-    {"mock-device completion fish | source", "Turns it on in this fish."},
+    {.line = "source <(mock-device completion bash)", .meaning = "Turns it on in this bash."},
+    {.line = "source <(mock-device completion zsh)", .meaning = "Turns it on in this zsh."},
+    {.line = "mock-device completion fish | source", .meaning = "Turns it on in this fish."},
 }};
 
 }  // namespace
 
-constinit const Verb kCompletion = {
+constexpr Verb kCompletion = {
     .name = "completion",
     .group = "Shells",
     .summary = "Prints what a shell needs to complete command lines",
@@ -47,7 +47,7 @@ constinit const Verb kCompletion = {
     .declare = declare_completion,
 };
 
-constinit const Verb kComplete = {
+constexpr Verb kComplete = {
     .name = "complete",
     .group = "",
     .summary = "Prints what may stand in place of the last word",

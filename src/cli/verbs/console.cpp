@@ -34,7 +34,7 @@ void declare(Command& command) {
 
 }  // namespace
 
-constinit const Verb kConsole = {
+constexpr Verb kConsole = {
     .name = "console",
     .group = "Labs",
     .summary = "Connects to the serial console of a machine",

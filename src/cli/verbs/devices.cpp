@@ -31,6 +31,7 @@ struct Column {
   Cell (*cell)(const Accelerator& device);
 };
 
+// NOLINTBEGIN(modernize-use-designated-initializers): it reads as a table
 constexpr std::array<Column, 13> kColumns = {{
     {"NODE", false, true, [](const auto& d) { return Cell(d.node.value_or("")); }},
     {"NAME", true, true, [](const auto& d) { return Cell(d.name, Color::bold); }},
@@ -60,6 +61,7 @@ constexpr std::array<Column, 13> kColumns = {{
        return Cell(d.readings && d.readings->owner ? to_string(*d.readings->owner) : "");
      }},
 }};
+// NOLINTEND(modernize-use-designated-initializers)
 
 Table table_of(const Listing& listing) {
   std::vector<const Column*> columns;
@@ -105,13 +107,15 @@ void declare(Command& command) {
 }
 
 constexpr std::array<Verb::Example, 2> kExamples = {{
-    {"mock-device devices", "Lists the devices of this machine, or of the only lab."},
-    {"mock-device devices --lab big --output json", "Lists those of a lab, for a program."},
+    {.line = "mock-device devices",
+     .meaning = "Lists the devices of this machine, or of the only lab."},
+    {.line = "mock-device devices --lab big --output json",
+     .meaning = "Lists those of a lab, for a program."},
 }};
 
 }  // namespace
 
-constinit const Verb kDevices = {
+constexpr Verb kDevices = {
     .name = "devices",
     .group = "Devices",
     .summary = "Lists accelerators",

@@ -51,12 +51,12 @@ void declare(Command& command) {
 }
 
 constexpr std::array<Verb::Example, 1> kExamples = {{
-    {"mock-device down --all", "Ends all labs."},
+    {.line = "mock-device down --all", .meaning = "Ends all labs."},
 }};
 
 }  // namespace
 
-constinit const Verb kDown = {
+constexpr Verb kDown = {
     .name = "down",
     .group = "Labs",
     .summary = "Ends a lab and removes what is left of it",

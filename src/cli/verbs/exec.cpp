@@ -41,15 +41,16 @@ void declare(Command& command) {
 }
 
 constexpr std::array<Verb::Example, 3> kExamples = {{
-    {"mock-device exec", "Opens a shell in the first machine."},
-    {"mock-device exec -- lspci -vvv -d 1de5:", "Shows the devices as PCI sees them."},
-    {"mock-device exec --node node1 -- sh -c 'cat /sys/class/mock-accel/*/health'",
-     "Runs a shell line in another machine."},
+    {.line = "mock-device exec", .meaning = "Opens a shell in the first machine."},
+    {.line = "mock-device exec -- lspci -vvv -d 1de5:",
+     .meaning = "Shows the devices as PCI sees them."},
+    {.line = "mock-device exec --node node1 -- sh -c 'cat /sys/class/mock-accel/*/health'",
+     .meaning = "Runs a shell line in another machine."},
 }};
 
 }  // namespace
 
-constinit const Verb kExec = {
+constexpr Verb kExec = {
     .name = "exec",
     .group = "Labs",
     .summary = "Runs a command in a machine of a lab",

@@ -42,13 +42,15 @@ void declare(Command& command) {
 }
 
 constexpr std::array<Verb::Example, 2> kExamples = {{
-    {"mock-device fault mock0 degraded", "Makes a device report that it is degraded."},
-    {"mock-device fault mock1 thermal 97.5", "Makes a device report a temperature."},
+    {.line = "mock-device fault mock0 degraded",
+     .meaning = "Makes a device report that it is degraded."},
+    {.line = "mock-device fault mock1 thermal 97.5",
+     .meaning = "Makes a device report a temperature."},
 }};
 
 }  // namespace
 
-constinit const Verb kFault = {
+constexpr Verb kFault = {
     .name = "fault",
     .group = "Devices",
     .summary = "Makes something go wrong with a device",

@@ -38,12 +38,12 @@ void declare(Command& command) {
 }
 
 constexpr std::array<Verb::Example, 1> kExamples = {{
-    {"mock-device heal mock0", "Takes all faults of a device away."},
+    {.line = "mock-device heal mock0", .meaning = "Takes all faults of a device away."},
 }};
 
 }  // namespace
 
-constinit const Verb kHeal = {
+constexpr Verb kHeal = {
     .name = "heal",
     .group = "Devices",
     .summary = "Takes faults away from a device",

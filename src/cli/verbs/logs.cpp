@@ -45,12 +45,12 @@ void declare(Command& command) {
 }
 
 constexpr std::array<Verb::Example, 1> kExamples = {{
-    {"mock-device logs --source server --follow", "Watches the server at work."},
+    {.line = "mock-device logs --source server --follow", .meaning = "Watches the server at work."},
 }};
 
 }  // namespace
 
-constinit const Verb kLogs = {
+constexpr Verb kLogs = {
     .name = "logs",
     .group = "Labs",
     .summary = "Prints what a machine, QEMU or the server has written",

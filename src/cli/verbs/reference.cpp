@@ -17,7 +17,7 @@ void declare(Command& command) {
 
 }  // namespace
 
-constinit const Verb kMan = {
+constexpr Verb kMan = {
     .name = "man",
     .group = "",
     .summary = "Prints the manual page as source for man",
@@ -26,7 +26,7 @@ constinit const Verb kMan = {
     .declare = declare<man_page>,
 };
 
-constinit const Verb kReference = {
+constexpr Verb kReference = {
     .name = "reference",
     .group = "",
     .summary = "Prints the reference part of docs/cli.md",

@@ -20,7 +20,7 @@ void declare(Command& command) {
 
 }  // namespace
 
-constinit const Verb kRelay = {
+constexpr Verb kRelay = {
     .name = "relay",
     .group = "",
     .summary = "Connects standard input and output to a UNIX socket",

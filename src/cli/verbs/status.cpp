@@ -133,7 +133,7 @@ void declare(Command& command) {
 
 }  // namespace
 
-constinit const Verb kStatus = {
+constexpr Verb kStatus = {
     .name = "status",
     .group = "Labs",
     .summary = "Shows the labs of this user and their machines",

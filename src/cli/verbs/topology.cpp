@@ -55,13 +55,14 @@ void declare(Command& command) {
 }
 
 constexpr std::array<Verb::Example, 2> kExamples = {{
-    {"mock-device topology", "Shows the tree of this machine, or of the only lab."},
-    {"mock-device topology --output svg > topology.svg", "Draws it."},
+    {.line = "mock-device topology",
+     .meaning = "Shows the tree of this machine, or of the only lab."},
+    {.line = "mock-device topology --output svg > topology.svg", .meaning = "Draws it."},
 }};
 
 }  // namespace
 
-constinit const Verb kTopology = {
+constexpr Verb kTopology = {
     .name = "topology",
     .group = "Devices",
     .summary = "Shows where accelerators stand: machine, NUMA node, port",

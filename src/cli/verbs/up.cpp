@@ -87,14 +87,14 @@ void declare(Command& command) {
 }
 
 constexpr std::array<Verb::Example, 2> kExamples = {{
-    {"mock-device up", "Starts the lab \"default\"."},
-    {"mock-device up --lab big --topology ./big.yaml --memory 4GiB",
-     "Starts a second lab beside it, from a file."},
+    {.line = "mock-device up", .meaning = "Starts the lab \"default\"."},
+    {.line = "mock-device up --lab big --topology ./big.yaml --memory 4GiB",
+     .meaning = "Starts a second lab beside it, from a file."},
 }};
 
 }  // namespace
 
-constinit const Verb kUp = {
+constexpr Verb kUp = {
     .name = "up",
     .group = "Labs",
     .summary = "Starts virtual machines with accelerators in them",

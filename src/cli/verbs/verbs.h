@@ -8,6 +8,7 @@
 
 namespace mockdev::cli {
 
+// NOLINTBEGIN(readability-identifier-naming): they are constants, which only their own files show
 // Labs.
 extern const Verb kUp;
 extern const Verb kDown;
@@ -27,6 +28,7 @@ extern const Verb kComplete;
 extern const Verb kMan;
 extern const Verb kReference;
 extern const Verb kRelay;
+// NOLINTEND(readability-identifier-naming)
 
 /// All of them, in the order in which help shows them.
 [[nodiscard]] std::span<const Verb* const> all_verbs();
