@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """All checks that need no run of the programs. Shows only what is wrong.
 
-    scripts/lint.py [--tidy] [--report FILE]
+    scripts/lint.py [--analyze] [--report FILE]
 
-With --tidy only clang-tidy, which takes minutes; without it all the others. FILE gets a JUnit report. clang-tidy's verdict on a source file is cached by the file's content with
-all that it includes, so that a second run checks only what has changed.
+With --analyze clang-tidy also follows the paths through each function (clang-analyzer-*), which takes
+four times as long. FILE gets a JUnit report. clang-tidy's verdict on a source file is cached by the
+file's content with all that it includes, so that a second run checks only what has changed.
 """
 
 import argparse
@@ -66,40 +67,42 @@ def kernel():
     return output_of_failure("scripts/check-kernel.sh")
 
 
-def tidy_key(entry):
+def tidy_key(entry, options):
     """Names what clang-tidy would look at: its settings and the source with all its includes and
     comments. None if that can't be told."""
-    compile_command = shlex.split(entry["command"])
-    if "ccache" in compile_command[0]:
-        compile_command = compile_command[1:]
+    words = shlex.split(entry["command"])
+    compile_command = words[next(i for i, word in enumerate(words) if word.endswith("c++")):]
     output = compile_command.index("-o")
     compile_command[output:output + 2] = []
     done = subprocess.run([*compile_command, "-E", "-C", "-P"], cwd=entry["directory"],
                           capture_output=True, check=False)
     if done.returncode != 0:
         return None
-    settings = (ROOT / ".clang-tidy").read_bytes()
-    return hashlib.sha256(settings + entry["file"].encode() + done.stdout).hexdigest()
+    source = Path(entry["file"])
+    settings = b"".join(file.read_bytes() for folder in (source.parent, *source.parents)
+                        if (file := folder / ".clang-tidy").exists())
+    name = " ".join([*options, str(source.relative_to(ROOT))])
+    return hashlib.sha256(settings + name.encode() + done.stdout).hexdigest()
 
 
-def tidy_one(entry):
-    key = tidy_key(entry)
+def tidy_one(entry, options):
+    key = tidy_key(entry, options)
     known = CACHE / key if key else None
     if known and known.exists():
         return ""
-    wrong = output_of_failure("clang-tidy-19", "-p", str(BUILD), "--quiet", entry["file"])
+    wrong = output_of_failure("clang-tidy-19", "-p", str(BUILD), "--quiet", *options, entry["file"])
     if known and not wrong:
         known.touch()
     return wrong
 
 
-def tidy():
+def tidy(*options):
     # Tests are compiled with the same warnings, but GoogleTest's macros trip many of the checks.
     CACHE.mkdir(parents=True, exist_ok=True)
     entries = [entry for entry in json.loads((BUILD / "compile_commands.json").read_text())
                if not entry["file"].endswith("_test.cpp") and "/src/" in entry["file"]]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return "".join(pool.map(tidy_one, entries))
+        return "".join(pool.map(lambda entry: tidy_one(entry, options), entries))
 
 
 CHECKS = {
@@ -113,13 +116,13 @@ CHECKS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tidy", action="store_true", help="run clang-tidy, and nothing else")
+    parser.add_argument("--analyze", action="store_true", help="let clang-tidy follow all paths")
     parser.add_argument("--report", type=Path, help="write a JUnit report here")
     arguments = parser.parse_args()
 
     cases = []
-    checks = {"C++ (clang-tidy)": tidy} if arguments.tidy else CHECKS
-    for name, check in checks.items():
+    options = [] if arguments.analyze else ["--checks=-clang-analyzer-*"]
+    for name, check in (CHECKS | {"C++ (clang-tidy)": lambda: tidy(*options)}).items():
         print(f"lint: {name}", flush=True)
         wrong = check()
         cases.append(junit.Case(name, wrong))

@@ -51,7 +51,7 @@ class Stage:
     long: bool = False  # only with --all
 
 
-def ctest(name, meaning, preset, rooms=(), long=False):
+def ctest(name, meaning, preset, rooms=()):
     """The unit tests of these rooms (none given: of all), built as `preset` says."""
     report = OUT / f"{name}.xml"
     targets = ["--target", *(f"{room}_tests" for room in rooms)] if rooms else []
@@ -60,7 +60,7 @@ def ctest(name, meaning, preset, rooms=(), long=False):
         ["cmake", "--preset", preset],
         ["cmake", "--build", "--preset", preset, "-j", JOBS, *targets],
         ["ctest", "--test-dir", str(ROOT / "build" / preset), "-j", JOBS, "--output-on-failure",
-         "--output-junit", str(report), *chosen]], report, long)
+         "--output-junit", str(report), *chosen]], report)
 
 
 def pytest(name, meaning, *paths):
@@ -77,17 +77,17 @@ def script(name, meaning, *command, long=False):
 
 def stages():
     return [
-        script("lint", "formatting, kernel checks, shellcheck, licences", "scripts/lint.py"),
-        script("tidy", "clang-tidy", "scripts/lint.py", "--tidy", long=True),
+        script("lint", "formatting, kernel checks, shellcheck, licences, clang-tidy",
+               "scripts/lint.py"),
+        script("analyze", "clang-tidy that follows all paths", "scripts/lint.py", "--analyze",
+               long=True),
         ctest("unit", "unit tests", "release"),
-        ctest("asan", "unit tests with address and undefined-behaviour sanitizers", "asan",
-              long=True),
+        ctest("asan", "unit tests with address and undefined-behaviour sanitizers", "asan"),
         ctest("tsan", "unit tests of what has threads, with the thread sanitizer", "tsan",
-              ("vfio_user", "accel", "control", "server"), long=True),
+              ("vfio_user", "accel", "control", "server")),
         pytest("programs", "the programs by their command lines and sockets",
                "tests/wire", "tests/server", "tests/cli"),
-        script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60",
-               long=True),
+        script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60"),
         pytest("guest", "real guests on real QEMU", "tests/integration"),
     ]
 

@@ -14,7 +14,7 @@
 namespace mockdev::accel {
 
 /// MOCK_ACCEL_REG_HEALTH.
-enum class Health : std::uint32_t {
+enum class Health : std::uint8_t {
   healthy = MOCK_ACCEL_HEALTH_HEALTHY,
   degraded = MOCK_ACCEL_HEALTH_DEGRADED,
   failed = MOCK_ACCEL_HEALTH_FAILED,

@@ -9,8 +9,14 @@ std::unexpected<Error> fail_errno(const std::string& what, int errno_value) {
   return fail("{}: {}", what, std::generic_category().message(errno_value));
 }
 
+std::unexpected<Error> fail_input(Error error) {
+  error.bad_input = true;
+  return std::unexpected(std::move(error));
+}
+
 std::unexpected<Error> with_context(const std::string& context, const Error& error) {
-  return fail("{}: {}", context, error.message);
+  return std::unexpected(Error{.message = fmt::format("{}: {}", context, error.message),
+                               .bad_input = error.bad_input});
 }
 
 }  // namespace mockdev

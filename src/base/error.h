@@ -15,6 +15,7 @@ namespace mockdev {
 /// `topology.yaml:12: devices[3].vfs: 65 is more than the 64 that a PF can have`.
 struct Error {
   std::string message;
+  bool bad_input = false;  ///< the mistake is in what the caller was given, not in the world
 };
 
 /// A value, or the reason why there is none. Functions that may fail return this; nothing throws
@@ -25,8 +26,11 @@ using Result = std::expected<T, Error>;
 /// Makes the error value of a Result from a format string.
 template <typename... Args>
 [[nodiscard]] std::unexpected<Error> fail(fmt::format_string<Args...> format, Args&&... args) {
-  return std::unexpected(Error{fmt::format(format, std::forward<Args>(args)...)});
+  return std::unexpected(Error{.message = fmt::format(format, std::forward<Args>(args)...)});
 }
+
+/// The error as a mistake in what the caller was given, for which programs exit with 2.
+[[nodiscard]] std::unexpected<Error> fail_input(Error error);
 
 /// "`what`: `the system's text for errno_value`".
 [[nodiscard]] std::unexpected<Error> fail_errno(const std::string& what, int errno_value);

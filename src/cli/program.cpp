@@ -109,7 +109,9 @@ Exit Program::run(std::vector<std::string> arguments, Console& console) {
   if (takes_rest) *command->rest() = joined_rest(*command, std::move(rest));
 
   const Result<Exit> done = command->action()(console, *this);
-  return done ? *done : complain(console, done.error().message, Exit::failure);
+  if (done) return *done;
+  return complain(console, done.error().message,
+                  done.error().bad_input ? Exit::usage : Exit::failure);
 }
 
 }  // namespace mockdev::cli

@@ -283,7 +283,7 @@ class Picture {
     rect(x, y, kVfWidth, kVfHeight, 4,
          fmt::format("vf {}{}", health, is_allocated(vf) ? " held" : ""));
     // "mock0_vf3" below mock0 is "vf3".
-    text(x + kVfWidth / 2, y + 16, fmt::format("small mid on-{}", health),
+    text(x + (kVfWidth / 2), y + 16, fmt::format("small mid on-{}", health),
          std::string_view(vf.name).substr(vf.name.find('_') + 1));
     end_group();
   }

@@ -103,13 +103,17 @@ struct TreeNode {
   std::vector<TreeNode> children;
 };
 
+/// Of a device that answers: "free" or "allocated".
+std::string status_text(const Accelerator& device) {
+  return device.readings ? std::string(to_string(device.readings->status)) : "";
+}
+
 TreeNode leaf(const Accelerator& device) {
-  const bool allocated = device.readings && device.readings->status == discovery::Status::allocated;
   return {.cells = {{device.name},
                     {device.pci ? to_string(*device.pci) : "", Color::plain},
                     {to_string(device.memory)},
                     {std::string(to_string(device.health)), color_of(device.health)},
-                    {device.readings ? (allocated ? "allocated" : "free") : ""},
+                    {status_text(device)},
                     {to_string(device.uuid), Color::dim}},
           .children = {}};
 }

@@ -10,8 +10,8 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
+#include "base/unix_socket.h"
 #include "control/protocol.h"
 
 namespace mockdev::control {
@@ -74,26 +74,8 @@ std::optional<Result<json>> parse_reply(const std::string& line) {
 
 }  // namespace
 
-Result<UniqueFd> connect_to(const std::filesystem::path& path) {
-  const std::string& name = path.native();
-  sockaddr_un address{};
-  if (name.empty() || name.size() >= sizeof address.sun_path) {
-    return fail("{}: a socket's path has 1 to {} bytes, not {}", name, sizeof address.sun_path - 1,
-                name.size());
-  }
-  address.sun_family = AF_UNIX;
-  std::ranges::copy(name, static_cast<char*>(address.sun_path));
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return fail_errno("socket", errno);
-  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-  while (::connect(fd.get(), generic, sizeof address) != 0) {
-    if (errno != EINTR) return fail_errno(path, errno);
-  }
-  return fd;
-}
-
 Result<Client> Client::connect(const std::filesystem::path& path) {
-  auto fd = connect_to(path);
+  auto fd = connect_unix(path);
   if (!fd) return std::unexpected(fd.error());
   return Client(*std::move(fd), path);
 }

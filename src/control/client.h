@@ -16,9 +16,6 @@ namespace mockdev::control {
 /// How long a call waits for its reply by default.
 inline constexpr std::chrono::milliseconds kPatience{5000};
 
-/// Connects to the stream socket at `path`. The result blocks and is close-on-exec.
-[[nodiscard]] Result<UniqueFd> connect_to(const std::filesystem::path& path);
-
 /// A connection to a running mock-accel-server. Not thread-safe.
 class Client {
  public:

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/testing.h"
-#include "vfio_user/listener.h"
+#include "base/unix_listener.h"
 
 namespace mockdev::control {
 namespace {
@@ -25,7 +25,7 @@ using ::testing::HasSubstr;
 class Answering {
  public:
   explicit Answering(std::string text, bool close_at_once = false)
-      : listener_(*vfio_user::Listener::open(path(), 0600)),
+      : listener_(*UnixListener::open(path(), 0600)),
         thread_([this, text = std::move(text), close_at_once] {
           pollfd polled{listener_.fd(), POLLIN, 0};
           ::poll(&polled, 1, -1);
@@ -41,7 +41,7 @@ class Answering {
 
  private:
   TemporaryFolder folder_;
-  vfio_user::Listener listener_;
+  UnixListener listener_;
   std::jthread thread_;
 };
 

@@ -106,7 +106,7 @@ void drop_quietest(std::vector<Connection>& connections) {
 }
 
 /// Takes one new client. False: the process is out of descriptors.
-bool accept_client(const vfio_user::Listener& listener, std::vector<Connection>& connections,
+bool accept_client(const UnixListener& listener, std::vector<Connection>& connections,
                    std::uint64_t now) {
   UniqueFd fd = listener.accept();
   if (!fd) {
@@ -133,7 +133,7 @@ void serve_ready(std::vector<Connection>& connections, std::span<const pollfd> p
 }  // namespace
 
 Result<Listener> Listener::bind(const std::filesystem::path& path) {
-  auto listener = vfio_user::Listener::open(path, kSocketMode);
+  auto listener = UnixListener::open(path, kSocketMode);
   if (!listener) return std::unexpected(listener.error());
   return Listener(*std::move(listener));
 }

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/unix_listener.h"
 #include "control/protocol.h"
-#include "vfio_user/listener.h"
 
 namespace mockdev::control {
 
@@ -22,7 +22,7 @@ inline constexpr ByteCount kMaxUnread = 1_MiB;
 /// or talks rubbish, holds up another.
 class Listener {
  public:
-  /// Listens at `path`, for this user only, by the rules of vfio_user::Listener::open(). Clients
+  /// Listens at `path`, for this user only, by the rules of UnixListener::open(). Clients
   /// may connect from now on; they get answers once serve() runs.
   [[nodiscard]] static Result<Listener> bind(const std::filesystem::path& path);
 
@@ -30,9 +30,9 @@ class Listener {
   void serve(const std::vector<Verb>& verbs, int stop);
 
  private:
-  explicit Listener(vfio_user::Listener listener) : listener_(std::move(listener)) {}
+  explicit Listener(UnixListener listener) : listener_(std::move(listener)) {}
 
-  vfio_user::Listener listener_;
+  UnixListener listener_;
 };
 
 }  // namespace mockdev::control

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/testing.h"
+#include "base/unix_socket.h"
 #include "control/client.h"
 
 namespace mockdev::control {
@@ -52,7 +53,7 @@ class ListenerTest : public ::testing::Test {
   [[nodiscard]] std::filesystem::path path() const { return folder_.path() / "control.sock"; }
 
   [[nodiscard]] UniqueFd connect() const {
-    auto fd = connect_to(path());
+    auto fd = connect_unix(path());
     EXPECT_TRUE(fd);
     return fd ? *std::move(fd) : UniqueFd();
   }

@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include "base/process.h"
+#include "base/unix_socket.h"
 #include "lab/file_lock.h"
 #include "lab/lab.h"
 #include "lab/node_choice.h"
+#include "lab/pump.h"
 #include "lab/run_folder.h"
-#include "lab/unix_socket.h"
 
 namespace mockdev::lab {
 namespace {

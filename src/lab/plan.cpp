@@ -44,7 +44,7 @@ Result<fs::path> topology_file(const Installation& installation, const std::stri
 
 Result<Plan> Plan::make(const UpOptions& options) {
   auto folder = RunFolder::of(options.name);
-  if (!folder) return std::unexpected(folder.error());
+  if (!folder) return fail_input(folder.error());
   auto parts = lab::installation();
   if (!parts) return std::unexpected(parts.error());
   auto caches = cache_folder();
@@ -59,8 +59,8 @@ Result<Plan> Plan::make(const UpOptions& options) {
   if (!builder) return std::unexpected(builder.error());
 
   Plan plan(std::move(*parts), std::move(*builder), std::move(*folder), Cache(std::move(*caches)));
-  if (auto done = plan.choose_topology(options); !done) return std::unexpected(done.error());
-  if (auto done = plan.choose_sizes(options); !done) return std::unexpected(done.error());
+  if (auto done = plan.choose_topology(options); !done) return fail_input(done.error());
+  if (auto done = plan.choose_sizes(options); !done) return fail_input(done.error());
   if (auto done = plan.choose_accelerator(options.accelerator); !done) {
     return std::unexpected(done.error());
   }

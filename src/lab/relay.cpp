@@ -5,8 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/unix_socket.h"
 #include "lab/lab.h"
-#include "lab/unix_socket.h"
+#include "lab/pump.h"
 
 namespace mockdev::lab {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/server_process.h"
 
+#include "base/unix_socket.h"
 #include "lab/last_words.h"
-#include "lab/unix_socket.h"
 
 namespace mockdev::lab {
 namespace {

@@ -51,7 +51,7 @@ void raise_descriptor_limit() {
 struct Server::Endpoint {
   std::string name;
   Device& device;
-  Listener listener;
+  UnixListener listener;
   std::unique_ptr<Connection> connection;           ///< none: waits for a client
   std::optional<Timers::iterator> negotiation_end;  ///< of the connection, if that is still ahead
 };
@@ -111,7 +111,7 @@ Server::~Server() {
 }
 
 Result<void> Server::add(const std::filesystem::path& socket, Device& device) {
-  auto listener = Listener::open(socket, options_.socket_mode);
+  auto listener = UnixListener::open(socket, options_.socket_mode);
   if (!listener) return std::unexpected(listener.error());
   auto endpoint = std::make_unique<Endpoint>(
       Endpoint{socket.native(), device, std::move(*listener), nullptr, std::nullopt});

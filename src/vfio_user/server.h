@@ -17,8 +17,8 @@
 
 #include "base/error.h"
 #include "base/unique_fd.h"
+#include "base/unix_listener.h"
 #include "vfio_user/device.h"
-#include "vfio_user/listener.h"
 #include "vfio_user/thread.h"
 
 namespace mockdev::vfio_user {
@@ -50,7 +50,7 @@ class Server {
   Server& operator=(Server&&) = delete;
 
   /// Binds a socket for a device, which must outlive the server. Clients that connect wait until
-  /// start(). See Listener::open() for what fails. Call before start().
+  /// start(). See UnixListener::open() for what fails. Call before start().
   [[nodiscard]] Result<void> add(const std::filesystem::path& socket, Device& device);
 
   /// Starts to accept clients, and raises the process' limit of open descriptors as far as it may.

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "base/testing.h"
-#include "vfio_user/listener.h"
+#include "base/unix_socket.h"
 #include "vfio_user/testing.h"
 
 namespace mockdev::vfio_user {
@@ -32,95 +32,9 @@ using testing::join;
 using testing::TestClient;
 using testing::TestDevice;
 
-sockaddr_un address_of(const std::filesystem::path& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.native().copy(&address.sun_path[0], sizeof(address.sun_path) - 1);
-  return address;
-}
-
 TestClient connect(const std::filesystem::path& path) {
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const auto address = address_of(path);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    fd.reset();
-  }
-  return TestClient(std::move(fd));
-}
-
-class ListenerTest : public ::testing::Test {
- protected:
-  std::string error(const std::filesystem::path& path) {
-    const auto listener = Listener::open(path, 0600);
-    return listener ? "" : listener.error().message;
-  }
-
-  TemporaryFolder folder_;
-  std::filesystem::path path_ = folder_.path() / "socket";
-};
-
-TEST_F(ListenerTest, TheFileHasItsModeAndGoesWithTheListener) {
-  const auto mask = ::umask(0);
-  {
-    const auto listener = Listener::open(path_, 0640);
-    ASSERT_TRUE(listener);
-    struct stat status{};
-    ASSERT_EQ(::stat(path_.c_str(), &status), 0);
-    EXPECT_EQ(status.st_mode & 07777U, 0640U);
-  }
-  ::umask(mask);
-  EXPECT_FALSE(std::filesystem::exists(path_));
-}
-
-TEST_F(ListenerTest, AFileThatSomebodyElsePutThereStays) {
-  auto listener = Listener::open(path_, 0600);
-  ASSERT_TRUE(listener);
-  std::filesystem::remove(path_);
-  std::ofstream(path_) << "mine";
-  {
-    const Listener gone = std::move(*listener);
-  }
-  EXPECT_TRUE(std::filesystem::exists(path_));
-}
-
-TEST_F(ListenerTest, AStaleSocketIsReplaced) {
-  const UniqueFd stale(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const auto address = address_of(path_);
-  ASSERT_EQ(::bind(stale.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-  EXPECT_EQ(error(path_), "");
-}
-
-TEST_F(ListenerTest, ASocketThatSomebodyServesIsRefused) {
-  const auto first = Listener::open(path_, 0600);
-  ASSERT_TRUE(first);
-  EXPECT_THAT(error(path_), HasSubstr("another process serves it"));
-  EXPECT_TRUE(std::filesystem::exists(path_));
-}
-
-TEST_F(ListenerTest, OfManyStartsAtOnceExactlyOneSucceeds) {
-  std::vector<std::optional<Listener>> listeners(16);
-  {
-    std::vector<std::jthread> threads;
-    threads.reserve(listeners.size());
-    for (auto& mine : listeners) {
-      threads.emplace_back([this, &mine] {
-        if (auto listener = Listener::open(path_, 0600)) mine.emplace(std::move(*listener));
-      });
-    }
-  }
-  EXPECT_EQ(std::ranges::count_if(listeners, [](const auto& l) { return l.has_value(); }), 1);
-}
-
-TEST_F(ListenerTest, ErrorsNameThePathAndTheReason) {
-  const std::string longest =
-      folder_.path() / std::string(106 - folder_.path().native().size(), 'x');
-  EXPECT_EQ(error(longest), "");
-  EXPECT_THAT(error(longest + "x"), HasSubstr("a path of 108 bytes; it can have 1 to 107"));
-  EXPECT_THAT(error(""), HasSubstr("a path of 0 bytes"));
-  EXPECT_THAT(error(folder_.path() / "missing" / "socket"), HasSubstr("missing"));
-  std::ofstream(path_) << "a file";
-  EXPECT_THAT(error(path_), HasSubstr("exists and is not a socket"));
-  EXPECT_THAT(error("/proc/socket"), HasSubstr("/proc/socket"));
+  auto fd = connect_unix(path);
+  return TestClient(fd ? *std::move(fd) : UniqueFd());
 }
 
 class ServerTest : public ::testing::Test {

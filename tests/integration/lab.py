@@ -14,9 +14,8 @@ PROGRAMS = Path(os.environ.get("MOCK_DEVICE_BIN", ROOT / "build" / "release" / "
 # are far above what anything takes.
 PATIENCE = 1200
 
-# Where the lab puts the module; it is no part of the guest's own kernel package.
-LOAD = "insmod /run/mock-device/modules/mock-accel.ko"
-RELOAD = f"rmmod mock_accel && {LOAD}"
+LOAD = "modprobe mock-accel"
+RELOAD = f"modprobe -r mock-accel && {LOAD}"
 
 
 def mock_device(*arguments, check=True, timeout=PATIENCE, **options):

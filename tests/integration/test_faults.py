@@ -62,7 +62,7 @@ def test_fault_survives_a_reload_of_the_module(lab):
 
 def test_unknown_fault_is_refused_with_the_known_ones(lab):
     done = lab.run("fault", "mock0", "sleepy", check=False)
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert "sleepy" in done.stderr and "degraded" in done.stderr
 
 

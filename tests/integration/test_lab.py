@@ -55,7 +55,7 @@ def test_a_name_that_runs_is_refused(session_lab):
 @pytest.mark.parametrize("name", ["", "-x", "a/b", "../up", "UPPER", "x" * 64])
 def test_names_that_are_no_labels_are_refused(name):
     done = mock_device("up", f"--lab={name}", "--topology", TWO_NUMA, "--dry-run", check=False)
-    assert done.returncode != 0 and done.stderr.count("\n") == 1
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 
 def test_exec_passes_arguments_output_and_exit_code(session_lab):
@@ -166,5 +166,5 @@ def test_topology_errors_are_all_named_before_anything_starts(tmp_path):
     bad = tmp_path / "bad.yaml"
     bad.write_text("nodes:\n- name: a\n  numa:\n  - devices:\n    - vfs: 65\n      colour: red\n")
     done = mock_device("up", "--lab", new_name("bad"), "--topology", bad, check=False)
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert "bad.yaml:5" in done.stderr and "bad.yaml:6" in done.stderr

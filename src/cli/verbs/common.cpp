@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <vector>
 
 #include "accel/faults.h"
@@ -72,6 +73,16 @@ std::vector<Candidate> fault_names(const Typed& /*typed*/) {
   return names;
 }
 
+Result<std::string> parse_fault_kind(std::string_view text) {
+  std::vector<std::string_view> names;
+  names.reserve(accel::fault_kinds().size());
+  for (const accel::FaultKind& kind : accel::fault_kinds()) {
+    if (kind.name == text) return std::string(text);
+    names.push_back(kind.name);
+  }
+  return fail("{} is none of {}", text, fmt::join(names, ", "));
+}
+
 Values words(std::vector<Candidate> (*now)(const Typed&)) {
   return {.kind = Values::Kind::words, .words = now};
 }
@@ -90,16 +101,16 @@ Result<std::string> parse_text(std::string_view text) {
 
 Result<unsigned> parse_count(std::string_view text) {
   unsigned count = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, count);
+  const char* const end = std::to_address(text.end());
+  const auto [rest, error] = std::from_chars(std::to_address(text.begin()), end, count);
   if (error == std::errc{} && rest == end && count > 0) return count;
   return fail("{} is not a whole number from 1", text);
 }
 
 Result<double> parse_real(std::string_view text) {
   double number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const char* const end = std::to_address(text.end());
+  const auto [rest, error] = std::from_chars(std::to_address(text.begin()), end, number);
   if (error == std::errc{} && rest == end && std::isfinite(number)) return number;
   return fail("{} is not a number", text);
 }
@@ -110,6 +121,7 @@ std::string to_text(const Document& document, Output output) {
 
 Result<Exit> report_problems(const Listing& listing) {
   std::vector<std::string> lines;
+  lines.reserve(listing.problems.size());
   for (const auto& [device, message] : listing.problems) {
     lines.push_back(device.empty() ? message : fmt::format("{}: {}", device, message));
   }
@@ -129,6 +141,7 @@ Result<void> ask_server(const Source& source, const nlohmann::json& request) {
 
 std::string fault_kinds_text() {
   std::vector<std::string> kinds;
+  kinds.reserve(accel::fault_kinds().size());
   for (const accel::FaultKind& kind : accel::fault_kinds()) {
     kinds.push_back(fmt::format("{} ({})", kind.name, kind.meaning));
   }
@@ -197,7 +210,7 @@ void add_device(Command& command, std::string& into) {
 
 OptionRules add_fault_kind(Command& command, std::optional<std::string>& into,
                            const std::string& text) {
-  return command.value("KIND", parse_text, into, "KIND", text, words(fault_names));
+  return command.value("KIND", parse_fault_kind, into, "KIND", text, words(fault_names));
 }
 
 }  // namespace mockdev::cli

@@ -74,6 +74,7 @@ Table table_of(const Listing& listing) {
   Table table(heading);
   for (const Accelerator& device : listing.devices) {
     std::vector<Cell> row;
+    row.reserve(columns.size());
     for (const Column* const column : columns) row.push_back(column->cell(device));
     table.add(std::move(row));
   }

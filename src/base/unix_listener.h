@@ -9,22 +9,22 @@
 #include "base/error.h"
 #include "base/unique_fd.h"
 
-namespace mockdev::vfio_user {
+namespace mockdev {
 
 /// Owns the listening socket and its file, which it removes at the end.
-class Listener {
+class UnixListener {
  public:
   /// Binds `path` and listens. `mode` is the file's permissions, from its first moment. A socket
   /// file that nobody listens on is replaced. Fails if somebody does, if the path is longer than
   /// the 107 bytes that Linux has for it, is something other than a socket, or can't be made.
   /// Two starts at the same time can't both succeed: a lock on the folder lets them in one by one.
-  [[nodiscard]] static Result<Listener> open(const std::filesystem::path& path, mode_t mode);
+  [[nodiscard]] static Result<UnixListener> open(const std::filesystem::path& path, mode_t mode);
 
-  Listener(Listener&& other) noexcept;
-  Listener& operator=(Listener&&) = delete;
-  Listener(const Listener&) = delete;
-  Listener& operator=(const Listener&) = delete;
-  ~Listener();
+  UnixListener(UnixListener&& other) noexcept;
+  UnixListener& operator=(UnixListener&&) = delete;
+  UnixListener(const UnixListener&) = delete;
+  UnixListener& operator=(const UnixListener&) = delete;
+  ~UnixListener();
 
   [[nodiscard]] int fd() const { return socket_.get(); }
 
@@ -33,7 +33,7 @@ class Listener {
   [[nodiscard]] UniqueFd accept() const;
 
  private:
-  Listener(UniqueFd socket, std::filesystem::path path);
+  UnixListener(UniqueFd socket, std::filesystem::path path);
 
   UniqueFd socket_;
   std::filesystem::path path_;
@@ -41,4 +41,4 @@ class Listener {
   ino_t inode_ = 0;
 };
 
-}  // namespace mockdev::vfio_user
+}  // namespace mockdev

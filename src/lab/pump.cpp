@@ -1,32 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lab/unix_socket.h"
+#include "lab/pump.h"
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 namespace mockdev::lab {
-
-Result<UniqueFd> connect_unix(const std::filesystem::path& path) {
-  sockaddr_un address{};
-  if (path.native().size() >= sizeof address.sun_path) {
-    return fail("{}: longer than the {} bytes that a socket's path can have", path.native(),
-                sizeof address.sun_path - 1);
-  }
-  address.sun_family = AF_UNIX;
-  std::memcpy(&address.sun_path, path.c_str(), path.native().size());
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return fail_errno("socket", errno);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return fail_errno(path, errno);
-  }
-  return fd;
-}
 
 bool write_whole(int fd, std::string_view text) {
   while (!text.empty()) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vfio_user/listener.h"
+#include "base/unix_listener.h"
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <string>
 #include <thread>
 #include <utility>
@@ -15,7 +14,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-namespace mockdev::vfio_user {
+#include "base/unix_socket.h"
+
+namespace mockdev {
 
 namespace {
 
@@ -25,18 +26,6 @@ constexpr int kBacklog = 16;
 /// How long another start may hold the folder's lock; it needs a millisecond.
 constexpr std::chrono::milliseconds kLockPatience{2000};
 constexpr std::chrono::milliseconds kLockPause{5};
-
-Result<sockaddr_un> address_of(const std::filesystem::path& path) {
-  const std::string& text = path.native();
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (text.empty() || text.size() >= sizeof(address.sun_path)) {
-    return fail("socket {}: a path of {} bytes; it can have 1 to {}", text, text.size(),
-                sizeof(address.sun_path) - 1);
-  }
-  std::memcpy(&address.sun_path, text.data(), text.size());
-  return address;
-}
 
 Result<UniqueFd> new_socket() {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -87,8 +76,8 @@ Result<void> clear(const std::filesystem::path& path, const sockaddr_un& address
 
 }  // namespace
 
-Result<Listener> Listener::open(const std::filesystem::path& path, mode_t mode) {
-  const auto address = address_of(path);
+Result<UnixListener> UnixListener::open(const std::filesystem::path& path, mode_t mode) {
+  const auto address = unix_address(path);
   if (!address) return std::unexpected(address.error());
   auto socket = new_socket();
   if (!socket) return std::unexpected(socket.error());
@@ -100,12 +89,12 @@ Result<Listener> Listener::open(const std::filesystem::path& path, mode_t mode) 
       ::bind(socket->get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
     return fail_errno("socket " + path.native(), errno);
   }
-  Listener listener(std::move(*socket), path);
+  UnixListener listener(std::move(*socket), path);
   if (::listen(listener.fd(), kBacklog) != 0) return fail_errno("socket " + path.native(), errno);
   return listener;
 }
 
-Listener::Listener(UniqueFd socket, std::filesystem::path path)
+UnixListener::UnixListener(UniqueFd socket, std::filesystem::path path)
     : socket_(std::move(socket)), path_(std::move(path)) {
   struct stat status{};
   if (::lstat(path_.c_str(), &status) != 0) return;
@@ -113,13 +102,13 @@ Listener::Listener(UniqueFd socket, std::filesystem::path path)
   inode_ = status.st_ino;
 }
 
-Listener::Listener(Listener&& other) noexcept
+UnixListener::UnixListener(UnixListener&& other) noexcept
     : socket_(std::move(other.socket_)),
       path_(std::move(other.path_)),
       device_(other.device_),
       inode_(other.inode_) {}
 
-Listener::~Listener() {
+UnixListener::~UnixListener() {
   if (!socket_) return;
   struct stat status{};
   if (::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_) {
@@ -127,11 +116,11 @@ Listener::~Listener() {
   }
 }
 
-UniqueFd Listener::accept() const {
+UniqueFd UnixListener::accept() const {
   for (;;) {
     UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (client || (errno != EINTR && errno != ECONNABORTED)) return client;
   }
 }
 
-}  // namespace mockdev::vfio_user
+}  // namespace mockdev
