@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -133,33 +132,48 @@ def test_server_killed_under_a_guest_costs_the_devices_only(own_lab):
     assert "Call Trace" not in own_lab.guest("dmesg")
 
 
-@pytest.mark.parametrize("seconds", [0.3, 2, 8, 15])
-def test_interrupted_up_cleans_up_after_itself(session_lab, seconds):
-    name = new_name("interrupted")
+# Steps of `up`, in the order in which it takes them.
+STEPS = ["run folder", "device server", "start node0", "boot node0"]
+
+
+def up_until(name, step):
+    """An `up` that has just begun `step`."""
     process = subprocess.Popen([PROGRAMS / "mock-device", "up", "--lab", name, "--topology",
                                 TWO_NUMA], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, start_new_session=True)
-    time.sleep(seconds)  # not a bound: wherever this catches it must do
+                               stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith(step):
+            return process
+    raise AssertionError(f"up ended before {step}:\n{''.join(said)}")
+
+
+def running(name):
+    """Whether any process of the lab `name` runs."""
+    return name in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True,
+                                  check=True).stdout
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_interrupted_up_cleans_up_after_itself(session_lab, step):
+    name = new_name("interrupted")
+    process = up_until(name, step)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
     assert process.returncode != 0
     assert mock_device("status", "--lab", name, check=False).returncode != 0
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    assert name not in listed.stdout
+    assert not running(name)
 
 
-@pytest.mark.parametrize("seconds", [2, 10])
-def test_down_after_a_killed_up(session_lab, seconds):
+@pytest.mark.parametrize("step", STEPS)
+def test_down_after_a_killed_up(session_lab, step):
     name = new_name("killed")
-    process = subprocess.Popen([PROGRAMS / "mock-device", "up", "--lab", name, "--topology",
-                                TWO_NUMA], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, start_new_session=True)
-    time.sleep(seconds)
+    process = up_until(name, step)
     process.kill()
     process.wait()
     mock_device("down", "--lab", name, check=False)
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    assert name not in listed.stdout
+    assert not running(name)
 
 
 def test_topology_errors_are_all_named_before_anything_starts(tmp_path):
