@@ -84,7 +84,6 @@ void read_constant(const State& /*state*/, Into into) {
   store_little_endian(kValue, into);
 }
 
-// NOLINTBEGIN(modernize-use-designated-initializers): it reads as a table
 constexpr auto kRegisters = std::to_array<Register>({
     {MOCK_ACCEL_REG_DEVICE_ID, 4, "DEVICE_ID", Access::read_only, "0x4b434f4d, \"MOCK\"",
      read_constant<MOCK_ACCEL_MAGIC>, nullptr},
@@ -159,7 +158,6 @@ constexpr auto kRegisters = std::to_array<Register>({
      [](const State& state, Into into) { store_little_endian(state.msix.pending_bits(), into); },
      nullptr},
 });
-// NOLINTEND(modernize-use-designated-initializers)
 
 constexpr std::size_t kLargestRegister = std::ranges::max(kRegisters, {}, &Register::size).size;
 

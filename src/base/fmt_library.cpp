@@ -6,9 +6,7 @@
 static_assert(FMT_VERSION >= 90000 && FMT_VERSION < 100000,
               "other versions have other templates to instantiate; see their src/format.cc");
 
-namespace fmt {
-inline namespace v9 {
-namespace detail {
+namespace fmt::inline v9::detail {
 
 template auto dragonbox::to_decimal(float) noexcept -> dragonbox::decimal_fp<float>;
 template auto dragonbox::to_decimal(double) noexcept -> dragonbox::decimal_fp<double>;
@@ -22,6 +20,4 @@ template void buffer<char>::append(const char*, const char*);
 template void vformat_to(buffer<char>&, string_view, basic_format_args<buffer_context<char>>,
                          locale_ref);
 
-}  // namespace detail
-}  // namespace v9
-}  // namespace fmt
+}  // namespace fmt::inline v9::detail

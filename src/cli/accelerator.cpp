@@ -104,7 +104,6 @@ struct Member {
   Result<void> (*read)(const json& value, Accelerator& into);
 };
 
-// NOLINTBEGIN(modernize-use-designated-initializers): it reads as a table
 constexpr std::array<Member, 15> kMembers = {{
     {"node", [](auto& v, auto& a) { return store(as_text(v), a.node); }},
     {"name", [](auto& v, auto& a) { return store(as_text(v), a.name); }},
@@ -131,7 +130,6 @@ constexpr std::array<Member, 15> kMembers = {{
     {"connected", [](auto& v, auto& a) { return store(as_bool(v), a.connected); }},
     {"faults", [](auto& v, auto& a) { return store(as_texts(v), a.faults); }},
 }};
-// NOLINTEND(modernize-use-designated-initializers)
 
 }  // namespace
 

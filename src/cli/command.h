@@ -33,7 +33,6 @@ enum class Exit : std::uint8_t { success = 0, failure = 1, usage = 2 };
 /// A possible word, and a few words on what it means.
 struct Candidate {
   std::string word;
-  // NOLINTNEXTLINE(readability-redundant-member-init): so that initializers may leave it out
   std::string meaning = {};
 };
 
@@ -46,7 +45,6 @@ struct Values {
   enum class Kind : std::uint8_t { none, words, files, folders };
   Kind kind = Kind::none;
   /// For words: what there is now. Must not print or wait for long; on trouble it gives nothing.
-  // NOLINTNEXTLINE(readability-redundant-member-init): so that initializers may leave it out
   std::function<std::vector<Candidate>(const Typed&)> words = {};
 };
 

@@ -27,7 +27,7 @@ Exit complain(Console& console, std::string_view message, Exit exit) {
 std::optional<std::string> valueless(const CLI::App& app,
                                      const std::vector<std::string>& arguments) {
   for (const std::string& word : arguments) {
-    const std::string name = word.substr(0, word.find('='));
+    std::string name = word.substr(0, word.find('='));
     if (word == name + "=" && app.get_option_no_throw(name) != nullptr) return name;
   }
   return std::nullopt;

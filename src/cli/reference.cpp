@@ -104,21 +104,17 @@ struct Row {
   std::string_view meaning;
 };
 
-// NOLINTBEGIN(modernize-use-designated-initializers): it reads as a table
 constexpr std::array<Row, 3> kExits = {{
     {"0", "It is done."},
     {"1", "It could not be done; a line on standard error says why."},
     {"2", "The command line makes no sense; a line on standard error says where."},
 }};
-// NOLINTEND(modernize-use-designated-initializers)
 constexpr std::string_view kExitOfCommands = "`exec` ends with the status of the command itself.";
 
-// NOLINTBEGIN(modernize-use-designated-initializers): it reads as a table
 constexpr std::array<Row, 2> kEnvironment = {{
     {"NO_COLOR", "No colours, if it is set to anything."},
     {"TERM", "No colours, if it is `dumb`."},
 }};
-// NOLINTEND(modernize-use-designated-initializers)
 
 // ---- Help: for a terminal of 80 columns ----
 

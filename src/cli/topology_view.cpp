@@ -158,7 +158,6 @@ struct TreePrinter {
   const TreeStyle& style;
   Looks looks;
   std::vector<std::size_t> widths;
-  // NOLINTNEXTLINE(readability-redundant-member-init): so that initializers may leave it out
   std::string text = {};
 
   void line(const TreeNode& node, std::size_t depth) {

@@ -45,7 +45,7 @@ Result<void> send_all(int fd, std::string_view line, Clock::time_point deadline)
 /// One line, without its newline.
 Result<std::string> receive_line(int fd, Clock::time_point deadline) {
   std::string line;
-  std::array<char, 65536> buffer;  // NOLINT(*-member-init): filled by recv
+  std::array<char, 65536> buffer;  // filled by recv
   while (!line.ends_with('\n')) {
     if (line.size() > kMaxReply.value()) return fail("reply is longer than {}", kMaxReply);
     if (auto ready = wait_for(fd, POLLIN, deadline); !ready) {

@@ -38,7 +38,7 @@ class Connection {
 
   /// Takes what the client has sent, answers the requests that are complete.
   void receive(const std::vector<Verb>& verbs, std::uint64_t now) {
-    std::array<char, kMaxRequest.value()> buffer;  // NOLINT(*-member-init): filled by recv
+    std::array<char, kMaxRequest.value()> buffer;  // filled by recv
     const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0) {
       dropped_ = errno != EAGAIN && errno != EINTR;

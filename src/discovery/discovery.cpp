@@ -78,8 +78,6 @@ struct Attribute {
   Result<void> (*parse)(std::string_view text, Part& part);
 };
 
-// NOLINTBEGIN(modernize-use-designated-initializers): it reads as a table
-
 /// What the driver knows of a device, whether that answers or not.
 constexpr std::array<Attribute<Device>, 8> kIdentity = {{
     {"device_type", [](auto text, auto& d) { return store(parse_kind(text), d.kind); }},
@@ -113,8 +111,6 @@ constexpr std::array<Attribute<Vfs>, 2> kSriov = {{
     {"sriov_numvfs",
      [](auto text, auto& v) { return store(parse_decimal<unsigned>(text), v.enabled); }},
 }};
-
-// NOLINTEND(modernize-use-designated-initializers)
 
 /// The text of an attribute, without its newline.
 Result<std::string> attribute_text(const fs::path& folder, const char* name) {

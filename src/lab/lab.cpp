@@ -117,7 +117,7 @@ class Launch {
     const auto done = run_checked(command, {.interrupt = &work_.interrupt});
     return done ? Result<void>{} : std::unexpected(done.error());
   }
-  Result<void> prepare_one(const FileText& file) const {
+  static Result<void> prepare_one(const FileText& file) {
     return write_file(file.path, file.text, 0600);
   }
 

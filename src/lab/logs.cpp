@@ -37,7 +37,7 @@ off_t tail_start(int fd, unsigned lines) {
   std::array<char, 65536> buffer{};
   off_t position = ::lseek(fd, 0, SEEK_END);
   // The newline that ends the last line begins no other.
-  off_t end = position - 1;
+  const off_t end = position - 1;
   while (position > 0) {
     const off_t start = std::max<off_t>(0, position - static_cast<off_t>(buffer.size()));
     const ssize_t got =

@@ -16,7 +16,7 @@ constexpr std::string_view kLibraries = "usr/lib/x86_64-linux-gnu";
 /// Takes a number off the front of a text.
 unsigned take_number(std::string_view& text) {
   unsigned number = 0;
-  const auto end = std::from_chars(text.data(), text.data() + text.size(), number).ptr;
+  const char* const end = std::from_chars(text.data(), text.data() + text.size(), number).ptr;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return number;
 }

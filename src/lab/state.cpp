@@ -7,7 +7,7 @@
 
 namespace mockdev {
 
-// NOLINTNEXTLINE(misc-use-internal-linkage): found by the JSON library through its argument
+// NOLINTBEGIN(misc-use-anonymous-namespace): the JSON library finds them through their argument
 static void to_json(nlohmann::json& json, const ProcessId& process) {
   json = {{"pid", process.pid}, {"start_time", process.start_time}};
 }
@@ -16,6 +16,7 @@ static void from_json(const nlohmann::json& json, ProcessId& process) {
   json.at("pid").get_to(process.pid);
   json.at("start_time").get_to(process.start_time);
 }
+// NOLINTEND(misc-use-anonymous-namespace)
 
 }  // namespace mockdev
 

@@ -87,7 +87,7 @@ Result<Builder> Builder::find() {
       reason.message);
 }
 
-Command Builder::command(std::vector<std::string> argv) const {
+Command Builder::command(const std::vector<std::string>& argv) const {
   return {.argv = prefix_ + argv};
 }
 

@@ -51,7 +51,7 @@ enum class CapabilityId : std::uint8_t {
 };
 
 /// Capabilities of the extended space (chapter 3).
-enum class ExtendedCapabilityId : std::uint16_t {  // NOLINT(performance-enum-size): as in PCI
+enum class ExtendedCapabilityId : std::uint16_t {
   advanced_error_reporting = 0x0001,
   device_serial_number = 0x0003,
   alternative_routing_id = 0x000e,

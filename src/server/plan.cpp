@@ -267,9 +267,7 @@ std::expected<Plan, Refusal> make_plan(int argc, const char* const* argv) {
   if (!flags.topology.empty()) {
     auto loaded = topology::load(flags.topology);
     // Each line begins with the file's name, as editors like it.
-    if (!loaded)
-      return std::unexpected(
-          Refusal{.exit_code = kWrongUsage, .text = loaded.error().message + "\n"});
+    if (!loaded) return std::unexpected(Refusal{kWrongUsage, loaded.error().message + "\n"});
     topology = *std::move(loaded);
   }
   auto plan = plan_of(flags, topology ? &*topology : nullptr);

@@ -49,7 +49,7 @@ Irqs::Irqs(std::span<const IrqIndex> indexes) {
 Outcome Irqs::set(std::span<const std::byte> body, std::span<UniqueFd> fds) {
   const auto set = protocol::load<SetIrqs>(body);
   const auto data = body.subspan(sizeof(set));
-  const auto form = std::ranges::find(kForms, set.flags, &Form::flags);
+  const auto* const form = std::ranges::find(kForms, set.flags, &Form::flags);
   if (form == kForms.end()) {
     return refuse(EINVAL, "flags {:#x} are not one kind of data and one action", set.flags);
   }

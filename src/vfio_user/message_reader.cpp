@@ -24,7 +24,7 @@ constexpr unsigned kPatience = 64;
 MessageReader::MessageReader(Transport& transport, std::size_t max_size)
     : transport_(transport),
       max_size_(max_size),
-      // NOLINTNEXTLINE(modernize-avoid-c-arrays): never zeroed
+      // never zeroed
       buffer_(std::make_unique_for_overwrite<std::byte[]>(kUsualCapacity)),
       capacity_(kUsualCapacity) {}
 
@@ -80,7 +80,7 @@ void MessageReader::make_room(std::size_t size) {
       capacity_ > kUsualCapacity && small_receives_ > kPatience && kept <= kUsualCapacity;
   if (grows || shrinks) {
     capacity_ = grows ? size : kUsualCapacity;
-    // NOLINTNEXTLINE(modernize-avoid-c-arrays): never zeroed
+    // never zeroed
     auto other = std::make_unique_for_overwrite<std::byte[]>(capacity_);
     std::memcpy(other.get(), buffer_.get() + begin_, kept);
     buffer_ = std::move(other);

@@ -55,7 +55,7 @@ class MessageReader {
 
   Transport& transport_;
   std::size_t max_size_;
-  std::unique_ptr<std::byte[]> buffer_;  // NOLINT(modernize-avoid-c-arrays): never zeroed
+  std::unique_ptr<std::byte[]> buffer_;  // never zeroed
   std::size_t capacity_;
   std::size_t begin_ = 0;  ///< of the bytes not yet given out
   std::size_t end_ = 0;

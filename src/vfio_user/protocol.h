@@ -162,7 +162,7 @@ struct MultiWrite {
   std::uint64_t offset;
   std::uint32_t region;
   std::uint32_t count;  ///< bytes of `data` that count
-  std::byte data[8];    // NOLINT(modernize-avoid-c-arrays): a wire layout
+  std::byte data[8];    // a wire layout
 };
 static_assert(sizeof(MultiWrite) == 24);
 
@@ -210,7 +210,7 @@ inline constexpr std::uint32_t kMaxDmaMaps = 65535;
 template <typename T>
   requires std::is_trivially_copyable_v<T>
 [[nodiscard]] T load(std::span<const std::byte> bytes) {
-  T value;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the next line
+  T value;  // filled by the next line
   std::memcpy(&value, bytes.data(), sizeof(T));
   return value;
 }

@@ -46,7 +46,7 @@ class DataReply {
   };
 
   std::size_t size_;
-  std::unique_ptr<std::byte[]> many_;  // NOLINT(modernize-avoid-c-arrays): never zeroed
+  std::unique_ptr<std::byte[]> many_;  // never zeroed
   alignas(Start) std::array<std::byte, sizeof(Start) + 256> few_;
 };
 
@@ -344,8 +344,8 @@ Outcome Session::reset(Message& message) {
   return {};
 }
 
-Outcome Session::unsupported(
-    Message& /*message*/) {  // NOLINT(*-convert-member-functions-to-static)
+// NOLINTNEXTLINE(readability-convert-member-functions-to-static): a handler like the others
+Outcome Session::unsupported(Message& /*message*/) {
   return refuse(ENOTTY, "not supported");
 }
 

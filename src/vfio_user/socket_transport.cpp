@@ -23,7 +23,7 @@ constexpr std::size_t kMaxParts = 4;
 
 /// Room for the descriptors of one send. It stays untouched while none arrive.
 struct Control {
-  // NOLINTNEXTLINE(modernize-avoid-c-arrays): the size is a macro of <sys/socket.h>
+  // the size is a macro of <sys/socket.h>
   alignas(cmsghdr) std::byte bytes[CMSG_SPACE(protocol::kMostDescriptors * sizeof(int))];
 };
 
@@ -73,14 +73,13 @@ SocketTransport::SocketTransport(UniqueFd socket) : socket_(std::move(socket)) {
 SocketTransport::~SocketTransport() {
   // Once it is shut down, the peer can add nothing, so this ends.
   shut_down();
-  std::array<std::byte, 4096>
-      rest;  // NOLINT(cppcoreguidelines-pro-type-member-init): not looked at
+  std::array<std::byte, 4096> rest;
   while (::recv(socket_.get(), rest.data(), rest.size(), MSG_DONTWAIT) > 0) {
   }
 }
 
 Result<Transport::Received> SocketTransport::receive(std::span<std::byte> buffer) {
-  Control control;  // NOLINT(cppcoreguidelines-pro-type-member-init): the kernel fills what counts
+  Control control;  // the kernel fills what counts
   iovec part{buffer.data(), buffer.size()};
   msghdr message{};
   message.msg_iov = &part;

@@ -31,7 +31,6 @@ struct Column {
   Cell (*cell)(const Accelerator& device);
 };
 
-// NOLINTBEGIN(modernize-use-designated-initializers): it reads as a table
 constexpr std::array<Column, 13> kColumns = {{
     {"NODE", false, true, [](const auto& d) { return Cell(d.node.value_or("")); }},
     {"NAME", true, true, [](const auto& d) { return Cell(d.name, Color::bold); }},
@@ -61,7 +60,6 @@ constexpr std::array<Column, 13> kColumns = {{
        return Cell(d.readings && d.readings->owner ? to_string(*d.readings->owner) : "");
      }},
 }};
-// NOLINTEND(modernize-use-designated-initializers)
 
 Table table_of(const Listing& listing) {
   std::vector<const Column*> columns;

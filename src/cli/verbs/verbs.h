@@ -8,7 +8,6 @@
 
 namespace mockdev::cli {
 
-// NOLINTBEGIN(readability-identifier-naming): they are constants, which only their own files show
 // Labs.
 extern const Verb kUp;
 extern const Verb kDown;
@@ -28,7 +27,6 @@ extern const Verb kComplete;
 extern const Verb kMan;
 extern const Verb kReference;
 extern const Verb kRelay;
-// NOLINTEND(readability-identifier-naming)
 
 /// All of them, in the order in which help shows them.
 [[nodiscard]] std::span<const Verb* const> all_verbs();
