@@ -87,7 +87,9 @@ Result<Builder> Builder::find() {
       reason.message);
 }
 
-Command Builder::command(const std::vector<std::string>& argv) const {
+Command Builder::command(std::vector<std::string> argv) const {
+  // unshare looks along PATH only, where an ordinary user has no /usr/sbin.
+  if (const auto program = find_program(argv.front()); !program.empty()) argv.front() = program;
   return {.argv = prefix_ + argv};
 }
 

@@ -28,7 +28,7 @@ class Builder {
   [[nodiscard]] static Builder plain() { return Builder({}); }
 
   /// The command that runs `argv` as root of its namespace.
-  [[nodiscard]] Command command(const std::vector<std::string>& argv) const;
+  [[nodiscard]] Command command(std::vector<std::string> argv) const;
 
  private:
   explicit Builder(std::vector<std::string> prefix) : prefix_(std::move(prefix)) {}
