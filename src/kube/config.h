@@ -29,7 +29,7 @@ struct Credential {
 struct Config {
   /// "https://host:port" with an optional path before the API's own, no slash at the end. IPv6
   /// addresses stand in brackets. http:// is taken too.
-  std::string server;
+  std::string server = {};
   Credential certificate_authority = {};  ///< PEM. None: the system's authorities
   Credential client_certificate = {};     ///< PEM; with client_key, or neither
   Credential client_key = {};             ///< PEM
@@ -53,9 +53,9 @@ struct Config {
 [[nodiscard]] Result<Config> read_kubeconfig(const std::filesystem::path& path,
                                              const std::string& context = {});
 
-/// What to look for, most wanted first: `kubeconfig` if it is not empty, the first file that
-/// KUBECONFIG names, the pod's own cluster if KUBERNETES_SERVICE_HOST is set, ~/.kube/config.
-/// Files that KUBECONFIG names beyond the first are an error: nothing is merged.
+/// What to look for, most wanted first: `kubeconfig` if it is not empty, the file that KUBECONFIG
+/// names, the pod's own cluster if KUBERNETES_SERVICE_HOST is set, ~/.kube/config. A KUBECONFIG of
+/// several files is an error: nothing is merged.
 [[nodiscard]] Result<Config> load_config(const std::filesystem::path& kubeconfig = {},
                                          const std::string& context = {});
 
