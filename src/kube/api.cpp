@@ -25,9 +25,10 @@ Resource Resource::in_namespace(std::string namespace_name) const {
 std::string to_string(const Resource& resource) {
   std::string text = resource.plural;
   if (!resource.group.empty()) text += "." + resource.group;
-  if (!resource.ns.empty()) text += fmt::format(" {}/{}", resource.ns, resource.name);
-  if (resource.ns.empty() && !resource.name.empty()) text += " " + resource.name;
-  return text;
+  if (resource.name.empty()) return resource.ns.empty() ? text : text + " in " + resource.ns;
+  text += " ";
+  if (!resource.ns.empty()) text += resource.ns + "/";
+  return text + resource.name;
 }
 
 std::string path_of(const Resource& resource) {

@@ -34,7 +34,7 @@ struct Resource {
   bool operator==(const Resource&) const = default;
 };
 
-/// "resourceslices.resource.k8s.io node1-abc", "pods kube-system/dns": as kubectl names it.
+/// "resourceslices.resource.k8s.io node1-abc", "pods kube-system/dns", "pods in kube-system".
 [[nodiscard]] std::string to_string(const Resource& resource);
 
 /// The path of an object or collection: "/apis/resource.k8s.io/v1/resourceslices/node1-abc".

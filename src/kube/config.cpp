@@ -82,7 +82,7 @@ struct Section {
 Result<Section> entry_of(const Section& file, const std::string& list, const std::string& kind,
                          const std::string& wanted) {
   const YAML::Node entries = file.node[list];
-  for (std::size_t i = 0; entries.IsSequence() && i < entries.size(); ++i) {
+  for (std::size_t i = 0; entries.IsDefined() && entries.IsSequence() && i < entries.size(); ++i) {
     const YAML::Node entry = entries[i];
     if (!entry.IsMap() || !entry["name"].IsDefined() || !entry["name"].IsScalar()) continue;
     if (entry["name"].Scalar() != wanted) continue;
@@ -252,8 +252,9 @@ Result<Config> read_kubeconfig(const std::filesystem::path& path, const std::str
     if (!config) return fail_input(std::move(config).error());
     return config;
   } catch (const YAML::Exception& error) {
-    return fail_input({.message = fmt::format("{}:{}: not YAML: {}", path.native(),
-                                              error.mark.line + 1, error.msg)});
+    return fail_input(
+        {.message = fmt::format("{}:{}: not YAML: {}", path.native(),
+                                error.mark.is_null() ? 0 : error.mark.line + 1, error.msg)});
   } catch (const std::exception& error) {
     return fail_input({.message = fmt::format("{}: {}", path.native(), error.what())});
   }

@@ -111,7 +111,7 @@ class LeaderElection::Implementation {
       // A third of it: an attempt is up to three requests.
       const auto patience = std::max<nanoseconds>(left / 3, kLeastAttempt);
       if (left <= nanoseconds(0)) return stop.stop_requested();
-      if (!try_once(patience, stop) && holder() != settings_.identity && !holder().empty()) {
+      if (!try_once(patience, stop) && is_others()) {
         return stop.stop_requested();
       }
     }
@@ -189,6 +189,7 @@ class LeaderElection::Implementation {
   }
 
   void hold(json lease, Clock::time_point begun) {
+    logged_.clear();
     observe(std::move(lease));
     const std::scoped_lock lock(mutex_);
     renewed_ = begun;
@@ -207,11 +208,15 @@ class LeaderElection::Implementation {
     }
   }
 
-  /// Conflict and AlreadyExists are how the others are noticed, not worth a word.
-  static bool failed(const ApiError& error) {
+  /// Conflict and AlreadyExists are how the others are noticed, not worth a word. What lasts is
+  /// said once, not at each attempt.
+  bool failed(const ApiError& error) {
     const bool usual = error.is(reason::kConflict) || error.is(reason::kAlreadyExists) ||
                        error.is(reason::kCancelled);
-    if (!usual) log::warn("leader election: {}", error.message);
+    if (!usual && error.message != logged_) {
+      log::warn("leader election: {}", error.message);
+      logged_ = error.message;
+    }
     return false;
   }
 
@@ -236,8 +241,6 @@ class LeaderElection::Implementation {
     return renewed_;
   }
 
-  [[nodiscard]] std::string holder() const { return leader(); }
-
   static constexpr std::chrono::seconds kShortestDuration{1};
 
   Api& api_;
@@ -247,6 +250,7 @@ class LeaderElection::Implementation {
   // The election's thread's own.
   json observed_;              // the Lease as last seen
   Clock::time_point changed_;  // when its spec was first seen as it is
+  std::string logged_;         // the failure that was last logged, while it lasts
 
   mutable std::mutex mutex_;
   bool leading_ = false;

@@ -25,10 +25,10 @@ struct LeaseSettings {
   std::chrono::milliseconds renew_deadline{10000};
   std::chrono::milliseconds retry_period{2000};
   /// Both are called on the election's thread and have to be quick: it renews meanwhile not.
-  std::function<void()> started_leading;
+  std::function<void()> started_leading = {};
   /// Follows each started_leading. When it has returned, nothing of what only a leader may do is
   /// done any more; on stop() the Lease is given up only then.
-  std::function<void()> stopped_leading;
+  std::function<void()> stopped_leading = {};
 };
 
 /// Contends for a Lease on a thread of its own, between start() and stop(). Who lost it contends
