@@ -35,7 +35,7 @@ std::string path_of(const Resource& resource) {
   std::string path = resource.group.empty() ? "/api" : "/apis/" + escaped(resource.group);
   path += "/" + escaped(resource.version);
   if (!resource.ns.empty()) path += "/namespaces/" + escaped(resource.ns);
-  path += "/" + escaped(resource.plural);
+  path += "/" + resource.plural;
   if (!resource.name.empty()) path += "/" + escaped(resource.name);
   return path;
 }

@@ -23,7 +23,7 @@ namespace mockdev::kube {
 struct Resource {
   std::string group = {};  ///< empty: the core group
   std::string version;     ///< "v1"
-  std::string plural;      ///< "resourceslices"
+  std::string plural;      ///< "resourceslices"; the program's own word, goes into paths as it is
   std::string ns = {};  ///< namespace; empty: cluster-scoped, or a collection over all namespaces
   std::string name = {};
 
