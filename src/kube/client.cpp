@@ -194,6 +194,7 @@ class Client::Implementation {
         .add("fieldSelector", options.field_selector);
     auto operation = make("watch", "GET", collection, path_of(collection));
     operation.request.target += query.text();
+    operation.request.head_timeout = settings_.attempt_timeout;
     operation.request.silence = settings_.watch_silence;
     // The server ends it before that, unless it is broken.
     operation.request.timeout = options.timeout + settings_.attempt_timeout;

@@ -45,7 +45,8 @@ struct ClientSettings {
   int attempts = 6;
   std::chrono::milliseconds first_backoff{100};  ///< doubles with each attempt
   std::chrono::milliseconds max_backoff{5000};
-  /// A watch that is silent for longer is broken: a server sends a bookmark about every minute.
+  /// A watch that is silent for longer ends, as if its time were over, so that a server that hangs
+  /// is found out. Bookmarks come about every minute, but not if nothing happens at all.
   std::chrono::milliseconds watch_silence{180000};
   /// Called after each request, retries included, on the thread of the operation. Must be
   /// thread-safe, quick and not throw. May be empty.

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstddef>
 #include <mutex>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,8 @@ constexpr std::size_t kMaxIdle = 8;
 
 /// Without news from the stop token, the loop looks after its timeouts at least this often.
 constexpr std::chrono::milliseconds kMaxPoll{1000};
+
+constexpr std::chrono::nanoseconds kNoLimit = std::chrono::hours(1);
 
 /// A peer that is gone without a word: probed after 30 s of silence, given up after three probes
 /// 10 s apart, or when what was sent has not been acknowledged for 30 s.
@@ -159,6 +162,12 @@ constexpr auto kCodes = std::to_array<CodeMeaning>({
     {CURLE_WEIRD_SERVER_REPLY, reason::kBadReply},
 });
 
+std::string source_of_authority(const Config& config) {
+  if (config.certificate_authority.empty()) return "the system";
+  const std::string file = config.certificate_authority.file.native();
+  return file.empty() ? config.source : file;
+}
+
 /// A connection with all that it needs to do a request.
 class Connection {
  public:
@@ -289,32 +298,42 @@ class Connection {
         if (!request.on_body(piece)) return reply({});
       }
       if (running == 0) return result(config, arrival);
-      const auto left = time_left(request, begun, last_byte);
+      const auto now = Clock::now();
+      const auto left = time_left(request, begun, now);
       if (left <= std::chrono::nanoseconds(0))
-        return std::unexpected(too_slow(config.server, request, begun));
-      const auto poll = std::min<std::chrono::nanoseconds>(left, kMaxPoll);
+        return std::unexpected(too_slow(config, now - begun));
+      const auto quiet = time_of_silence_left(request, last_byte, now);
+      if (quiet <= std::chrono::nanoseconds(0)) return reply({});
+      const auto poll = std::min<std::chrono::nanoseconds>({left, quiet, kMaxPoll});
       curl_multi_poll(multi, nullptr, 0,
                       static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(poll).count()),
                       nullptr);
     }
   }
 
-  static std::chrono::nanoseconds time_left(const HttpRequest& request, Clock::time_point begun,
-                                            Clock::time_point last_byte) {
-    std::chrono::nanoseconds left = std::chrono::hours(1);
-    const auto now = Clock::now();
-    if (request.timeout.count() > 0) left = std::min(left, begun + request.timeout - now);
-    if (request.silence.count() > 0) left = std::min(left, last_byte + request.silence - now);
+  [[nodiscard]] std::chrono::nanoseconds time_left(const HttpRequest& request,
+                                                   Clock::time_point begun,
+                                                   Clock::time_point now) const {
+    std::chrono::nanoseconds left = kNoLimit;
+    if (request.timeout.count() > 0) left = begun + request.timeout - now;
+    if (request.head_timeout.count() > 0 && status() == 0) {
+      left = std::min(left, begun + request.head_timeout - now);
+    }
     return left;
   }
 
-  [[nodiscard]] HttpFailure too_slow(const std::string& server, const HttpRequest& request,
-                                     Clock::time_point begun) const {
-    const bool all = request.timeout.count() > 0 && Clock::now() - begun >= request.timeout;
-    const std::chrono::duration<double> limit = all ? request.timeout : request.silence;
+  [[nodiscard]] std::chrono::nanoseconds time_of_silence_left(const HttpRequest& request,
+                                                              Clock::time_point last_byte,
+                                                              Clock::time_point now) const {
+    const bool counts = request.silence.count() > 0 && request.on_body && status() == 200;
+    return counts ? last_byte + request.silence - now : kNoLimit;
+  }
+
+  [[nodiscard]] HttpFailure too_slow(const Config& config, std::chrono::nanoseconds waited) const {
     return {.reason = sent() ? reason::kTimeout : reason::kUnreachable,
-            .message = fmt::format("{}: {} within {:.3g} s", server,
-                                   all ? "no complete answer" : "not a word", limit.count())};
+            .message = fmt::format("{}: {} within {:.3g} s", config.server,
+                                   status() == 0 ? "no answer" : "no complete answer",
+                                   std::chrono::duration<double>(waited).count())};
   }
 
   /// Whether the connection was there, and the request may have reached the server.
@@ -354,9 +373,18 @@ class Connection {
     return std::unexpected(failure_of(code, config));
   }
 
+  /// What went wrong, in the system's words where it knows better than curl.
+  [[nodiscard]] std::string text_of(CURLcode code) const {
+    long system_error = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &system_error);
+    if (code == CURLE_COULDNT_CONNECT && system_error != 0) {
+      return std::generic_category().message(static_cast<int>(system_error));
+    }
+    return error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code);
+  }
+
   [[nodiscard]] HttpFailure failure_of(CURLcode code, const Config& config) const {
-    const std::string text =
-        error_text_[0] != '\0' ? std::string(error_text_.data()) : curl_easy_strerror(code);
+    const std::string text = text_of(code);
     const auto* const found = std::ranges::find(kCodes, code, &CodeMeaning::code);
     if (found == kCodes.end() || found->reason == reason::kUnreachable) {
       return {sent() && found == kCodes.end() ? reason::kConnectionLost : reason::kUnreachable,
@@ -365,11 +393,7 @@ class Connection {
     if (found->reason == reason::kUntrusted) {
       return {found->reason,
               fmt::format("{}: its certificate is not accepted: {} (authority from {})",
-                          config.server, text,
-                          config.certificate_authority.empty() ? "the system"
-                          : config.certificate_authority.file.empty()
-                              ? config.source
-                              : config.certificate_authority.file.native())};
+                          config.server, text, source_of_authority(config))};
     }
     return {found->reason, fmt::format("{}: {} ({})", config.server, text, config.source)};
   }
@@ -442,8 +466,8 @@ Http::~Http() = default;
 
 Result<std::unique_ptr<Http>> Http::make(Config config, std::string user_agent,
                                          std::chrono::milliseconds connect_timeout) {
-  static const CURLcode kReady = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (kReady != CURLE_OK) return fail("libcurl: {}", curl_easy_strerror(kReady));
+  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (ready != CURLE_OK) return fail("libcurl: {}", curl_easy_strerror(ready));
   if (!config.server.starts_with("https://") && !config.server.starts_with("http://")) {
     return fail("{}: server: '{}' is not an https:// address", config.source, config.server);
   }

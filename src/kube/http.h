@@ -31,7 +31,10 @@ struct HttpRequest {
   bool new_connection = false;
   /// For everything from connecting to the last byte; 0: no limit.
   std::chrono::nanoseconds timeout{};
-  /// Longest time in which no byte comes; 0: no limit.
+  /// Until the answer begins; 0: no limit.
+  std::chrono::nanoseconds head_timeout{};
+  /// A body that is handed on ends, which is no failure, when no byte has come for this long; 0: no
+  /// limit.
   std::chrono::nanoseconds silence{};
   /// Gets the body of a 200 as it comes, piece by piece, on the caller's thread. False ends the
   /// request, which then is no failure. Empty: the body is collected.

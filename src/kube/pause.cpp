@@ -18,7 +18,7 @@ bool pause_for(std::chrono::nanoseconds time, const std::stop_token& stop) {
 }
 
 double random_factor(double from, double to) {
-  thread_local std::minstd_rand generator(std::random_device{}());
+  static thread_local std::minstd_rand generator(std::random_device{}());
   return std::uniform_real_distribution(from, to)(generator);
 }
 

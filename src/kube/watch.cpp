@@ -154,9 +154,9 @@ class Watch::Implementation {
       now.emplace(std::move(key), std::make_shared<const json>(std::move(item)));
     }
     remove_vanished(now, stop);
-    for (auto& [key, object] : now) {
+    for (const auto& [key, object] : now) {
       if (stop.stop_requested()) return {};
-      put(key, std::move(object));
+      put(key, object);
     }
     resume_from_ = std::move(version);
     const bool first = !has_synced();
@@ -201,7 +201,7 @@ class Watch::Implementation {
     }
   }
 
-  void put(const std::string& key, Object object) {
+  void put(const std::string& key, const Object& object) {
     Object known = find(key);
     if (known != nullptr && uid_of(*known) != uid_of(*object)) {
       take_out(key, *known);

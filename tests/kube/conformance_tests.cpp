@@ -2,6 +2,7 @@
 // The API server's client against a real API server: what only that can tell. The server is the
 // one that KUBECONFIG names, and the client may do everything there; each test works in a
 // namespace or on objects of its own. test_api_server.py runs them one by one.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -354,22 +355,69 @@ TEST_F(Server, EndsAWatchAfterItsTimeWithoutHarm) {
   EXPECT_EQ(watch.statistics().failures, 0U);
 }
 
-TEST_F(Server, SaysThatAResourceVersionIsTooOld) {
-  const auto end = client_->watch(maps(), {.resource_version = "1"}, [](WatchEvent&&) {});
+/// A kind of resource that begins to exist with the test: the server knows nothing of its past.
+class NewKind : public Server {
+ protected:
+  NewKind() {
+    const std::string group = ns_ + ".example.com";
+    definition_.name = "things." + group;
+    const json made = value_of(client_->create(
+        definition_,
+        {{"metadata", {{"name", definition_.name}}},
+         {"spec",
+          {{"group", group},
+           {"scope", "Cluster"},
+           {"names", {{"plural", "things"}, {"kind", "Thing"}}},
+           {"versions",
+            json::array({{{"name", "v1"},
+                          {"served", true},
+                          {"storage", true},
+                          {"schema", {{"openAPIV3Schema", {{"type", "object"}}}}}}})}}}}));
+    things_ = {.group = group, .version = "v1", .plural = "things"};
+    if (!eventually([&] { return client_->list(things_).has_value(); })) {
+      throw std::runtime_error("the new kind is not served");
+    }
+  }
+  ~NewKind() override { (void)client_->remove(definition_); }
+
+  Resource definition_{
+      .group = "apiextensions.k8s.io", .version = "v1", .plural = "customresourcedefinitions"};
+  Resource things_;
+};
+
+TEST_F(NewKind, HasNoOldResourceVersions) {
+  const auto end = client_->watch(things_, {.resource_version = "1", .timeout = seconds(10)},
+                                  [](WatchEvent&&) {});
   ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().status, 410);
   EXPECT_EQ(end.error().reason, reason::kExpired);
 }
 
+TEST_F(NewKind, IsGoneForAWatchWhenItIsRemoved) {
+  const auto make = [&](const std::string& name) {
+    return client_->create(
+        things_,
+        {{"apiVersion", things_.group + "/v1"}, {"kind", "Thing"}, {"metadata", {{"name", name}}}});
+  };
+  ASSERT_TRUE(make("a"));
+  Counting counting;
+  Watch watch(*client_, things_, {.first_backoff = milliseconds(10)}, counting);
+  watch.start();
+  ASSERT_TRUE(eventually([&] { return counting.is(1, 0, 0); }));
+  ASSERT_TRUE(client_->remove(definition_));
+  EXPECT_TRUE(eventually([&] { return watch.objects().empty(); }));
+}
+
 TEST_F(Server, SendsABookmarkAtTheEndOfAWatch) {
-  create("a");
   const json list = value_of(client_->list(maps()));
-  // Something else happens, so that the bookmark can be newer than the list.
-  ASSERT_TRUE(client_->create({.version = "v1", .plural = "secrets", .ns = ns_},
-                              {{"metadata", {{"name", "other"}}}}));
+  // Without something that happens, though not to what is watched, there is nothing to tell.
+  create("a");
   int bookmarks = 0;
   const auto end = client_->watch(
       maps(),
-      {.resource_version = text_at(list, {"metadata", "resourceVersion"}), .timeout = seconds(5)},
+      {.label_selector = "test=no",
+       .resource_version = text_at(list, {"metadata", "resourceVersion"}),
+       .timeout = seconds(5)},
       [&](WatchEvent&& event) { bookmarks += event.type == WatchEvent::Type::bookmark ? 1 : 0; });
   EXPECT_TRUE(end) << end.error().message;
   EXPECT_GE(bookmarks, 1);
@@ -453,10 +501,9 @@ TEST_F(Server, TakesEventsOfClusterScopedObjects) {
                    .note = note});
   const Resource events{.version = "v1", .plural = "events", .ns = "default"};
   EXPECT_TRUE(eventually([&] {
-    for (const json& item : value_of(client_->list(events))["items"]) {
-      if (text_at(item, {"message"}) == note) return true;
-    }
-    return false;
+    const json list = value_of(client_->list(events));
+    return std::ranges::any_of(
+        list["items"], [&](const json& item) { return text_at(item, {"message"}) == note; });
   }));
 }
 

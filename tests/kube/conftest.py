@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A control plane for the tests of the API server's client."""
+"""A control plane for the tests of the API server's client: a lab's that has no nodes, or what
+MOCK_DEVICE_KUBECONFIG names."""
 
 import os
 import subprocess
