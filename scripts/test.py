@@ -88,6 +88,7 @@ def stages():
         pytest("programs", "the programs by their command lines and sockets",
                "tests/wire", "tests/server", "tests/cli"),
         script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60"),
+        pytest("cluster", "real Kubernetes", "tests/cluster"),
         pytest("guest", "real guests on real QEMU", "tests/integration"),
     ]
 

@@ -111,7 +111,8 @@ constexpr std::array<Row, 3> kExits = {{
     {"2", "The command line makes no sense; a line on standard error says where."},
 }};
 // NOLINTEND(modernize-use-designated-initializers)
-constexpr std::string_view kExitOfCommands = "`exec` ends with the status of the command itself.";
+constexpr std::string_view kExitOfCommands =
+    "`exec` and `kubectl` end with the status of the command itself.";
 
 // NOLINTBEGIN(modernize-use-designated-initializers): it reads as a table
 constexpr std::array<Row, 2> kEnvironment = {{

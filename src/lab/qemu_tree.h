@@ -35,7 +35,7 @@ inline constexpr QemuVersion kOldestQemu{.major = 10, .minor = 2};
 /// The tree with Debian's newest QEMU.
 [[nodiscard]] Result<Recipe> qemu_recipe(const Installation& installation, const Builder& builder);
 
-/// QEMU of a tree, run by the tree's own loader, so that no library of this computer takes part.
-[[nodiscard]] QemuProgram qemu_of(const std::filesystem::path& tree);
+/// QEMU of the tree in the recipe's folder.
+[[nodiscard]] QemuProgram qemu_of(const std::filesystem::path& folder);
 
 }  // namespace mockdev::lab
