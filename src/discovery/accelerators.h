@@ -25,8 +25,8 @@ struct OwnerError {
   std::string message;  ///< names the device and what the system said
 };
 
-/// Devices by their names: "mock0", "mock0_vf3". The owner of a device is kept in the device itself:
-/// it outlives this process, and it is the only truth about who holds what. Thread-safe.
+/// Devices by their names: "mock0", "mock0_vf3". The owner of a device is kept in the device
+/// itself: it outlives this process, and it is the only truth about who holds what. Thread-safe.
 class Accelerators {
  public:
   Accelerators() = default;

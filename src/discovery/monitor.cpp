@@ -34,7 +34,9 @@ Monitor& Monitor::operator=(Monitor&&) noexcept = default;
 Monitor::~Monitor() = default;
 
 Result<Monitor> Monitor::open() {
-  const auto failed = [](int error) { return fail_errno("listening to the kernel's events", error); };
+  const auto failed = [](int error) {
+    return fail_errno("listening to the kernel's events", error);
+  };
   auto socket = std::make_unique<Socket>();
   socket->library.reset(udev_new());
   if (!socket->library) return failed(ENOMEM);
@@ -57,8 +59,8 @@ int Monitor::fd() const {
 std::vector<Event> Monitor::news() {
   std::vector<Event> events;
   // The library's socket does not block: it gives nothing when there is nothing.
-  while (const auto device = Handle<udev_device>(
-             udev_monitor_receive_device(socket_->monitor.get()))) {
+  while (const auto device =
+             Handle<udev_device>(udev_monitor_receive_device(socket_->monitor.get()))) {
     events.push_back(
         {.device = text(udev_device_get_sysname(device.get())),
          .action = text(udev_device_get_action(device.get())),
