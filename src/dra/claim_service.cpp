@@ -127,10 +127,9 @@ Result<unsigned> ClaimService::remove_orphans(const std::stop_token& stop) {
   // Before the list: a claim that is prepared after it must not be missed in it.
   const std::set<Uuid> holders = preparer_.holders();
   if (holders.empty()) return 0;
-  const auto list = api_.list({.group = "resource.k8s.io",
-                               .version = settings_.api_version,
-                               .plural = "resourceclaims"},
-                              {}, {.stop = stop});
+  const auto list = api_.list(
+      {.group = "resource.k8s.io", .version = settings_.api_version, .plural = "resourceclaims"},
+      {}, {.stop = stop});
   if (!list) return std::unexpected(to_error(list.error()));
   std::set<Uuid> living;
   for (const auto& claim : list->value("items", nlohmann::json::array())) {

@@ -25,8 +25,8 @@ struct ClaimReference {
   ClaimUid uid;
 };
 
-/// What the kubelet may ask of a driver. Any thread may call, several at a time. Each result stands for
-/// one claim: one that fails does not hold up the others.
+/// What the kubelet may ask of a driver. Any thread may call, several at a time. Each result stands
+/// for one claim: one that fails does not hold up the others.
 class ClaimHandler {
  public:
   using Prepared = Result<std::vector<PreparedDevice>>;
@@ -39,7 +39,8 @@ class ClaimHandler {
   ClaimHandler& operator=(ClaimHandler&&) = delete;
 
   /// Results in the order of `claims`.
-  [[nodiscard]] virtual std::vector<Prepared> prepare(const std::vector<ClaimReference>& claims) = 0;
+  [[nodiscard]] virtual std::vector<Prepared> prepare(
+      const std::vector<ClaimReference>& claims) = 0;
   [[nodiscard]] virtual std::vector<Result<void>> unprepare(
       const std::vector<ClaimReference>& claims) = 0;
 };
@@ -54,8 +55,8 @@ struct ClaimServiceSettings {
   std::chrono::milliseconds patience{40000};
 };
 
-/// Asks the API server for each claim, before anything is locked: a slow server holds up only the call
-/// that waits for it. Then one call at a time prepares or unprepares.
+/// Asks the API server for each claim, before anything is locked: a slow server holds up only the
+/// call that waits for it. Then one call at a time prepares or unprepares.
 class ClaimService final : public ClaimHandler {
  public:
   /// `api` and `preparer` outlive this object.
@@ -66,8 +67,8 @@ class ClaimService final : public ClaimHandler {
       const std::vector<ClaimReference>& claims) override;
 
   /// Frees devices and removes CDI files of claims that no longer exist, as they are left where a
-  /// node lost its memory of them. Costs a list of all claims, and nothing if no claim is prepared. The
-  /// number of claims that it did away with.
+  /// node lost its memory of them. Costs a list of all claims, and nothing if no claim is prepared.
+  /// The number of claims that it did away with.
   [[nodiscard]] Result<unsigned> remove_orphans(const std::stop_token& stop = {});
 
  private:

@@ -63,7 +63,8 @@ template <typename Request>
 std::vector<ClaimReference> references(const Request& request) {
   std::vector<ClaimReference> claims;
   for (const auto& claim : request.claims()) {
-    claims.push_back({.ns = claim.namespace_(), .name = claim.name(), .uid = ClaimUid(claim.uid())});
+    claims.push_back(
+        {.ns = claim.namespace_(), .name = claim.name(), .uid = ClaimUid(claim.uid())});
   }
   return claims;
 }
@@ -167,9 +168,8 @@ class HealthService final : public Service {
 
   HealthBoard& board_;
 };
-using HealthV1 =
-    HealthService<::v1::DRAResourceHealth::Service, ::v1::NodeWatchResourcesRequest,
-                  ::v1::NodeWatchResourcesResponse, ::v1::HEALTHY, ::v1::UNHEALTHY>;
+using HealthV1 = HealthService<::v1::DRAResourceHealth::Service, ::v1::NodeWatchResourcesRequest,
+                               ::v1::NodeWatchResourcesResponse, ::v1::HEALTHY, ::v1::UNHEALTHY>;
 using HealthV1alpha1 =
     HealthService<::v1alpha1::DRAResourceHealth::Service, ::v1alpha1::NodeWatchResourcesRequest,
                   ::v1alpha1::NodeWatchResourcesResponse, ::v1alpha1::HEALTHY,
@@ -310,8 +310,8 @@ class KubeletPlugin::Servers {
     for (const fs::path& folder : {paths_.data_folder, paths_.registration_socket.parent_path()}) {
       if (auto made = make_folder(folder); !made) return made;
     }
-    auto plugin = serve(paths_.plugin_socket,
-                        {&v1_, &v1beta1_, &v1alpha3_, &health_v1_, &health_v1alpha1_});
+    auto plugin =
+        serve(paths_.plugin_socket, {&v1_, &v1beta1_, &v1alpha3_, &health_v1_, &health_v1alpha1_});
     if (!plugin) return std::unexpected(plugin.error());
     plugin_server_ = std::move(*plugin);
     auto registration = serve(paths_.registration_socket, {&registration_});
@@ -334,7 +334,8 @@ class KubeletPlugin::Servers {
     grpc::ClientContext info_context;
     set_deadline(info_context);
     pluginregistration::PluginInfo info;
-    auto asked = outcome(paths_.registration_socket, registration->GetInfo(&info_context, {}, &info));
+    auto asked =
+        outcome(paths_.registration_socket, registration->GetInfo(&info_context, {}, &info));
     if (!asked) return asked;
 
     const auto plugin = dra_v1::DRAPlugin::NewStub(connect(paths_.plugin_socket));

@@ -18,8 +18,8 @@ struct KubeletPluginSettings {
   DriverName driver;
   std::filesystem::path registry_folder = "/var/lib/kubelet/plugins_registry";
   std::filesystem::path plugins_folder = "/var/lib/kubelet/plugins";
-  /// For rolling updates, where two agents run on a node for a while: sockets with names that only this
-  /// pod's agent has. Kubelets from 1.33 on can do with that. Empty: the usual names.
+  /// For rolling updates, where two agents run on a node for a while: sockets with names that only
+  /// this pod's agent has. Kubelets from 1.33 on can do with that. Empty: the usual names.
   std::string pod_uid;
   int kubelet_minor = 0;  ///< of its version: 36 for 1.36
 };
@@ -39,9 +39,9 @@ struct PluginPaths {
 /// Serves registration, DRA (v1, v1beta1 and the v1alpha3 of 1.31) and health (v1, v1alpha1).
 class KubeletPlugin {
  public:
-  /// Makes the folders that are missing, replaces sockets that a process before has left, and serves:
-  /// first the plugin's socket, then the registration, so that a kubelet which sees the second finds
-  /// the first. `handler` and `board` outlive this object.
+  /// Makes the folders that are missing, replaces sockets that a process before has left, and
+  /// serves: first the plugin's socket, then the registration, so that a kubelet which sees the
+  /// second finds the first. `handler` and `board` outlive this object.
   [[nodiscard]] static Result<std::unique_ptr<KubeletPlugin>> start(
       const KubeletPluginSettings& settings, ClaimHandler& handler, HealthBoard& board);
   /// As stop().
@@ -51,8 +51,8 @@ class KubeletPlugin {
   KubeletPlugin(KubeletPlugin&&) = delete;
   KubeletPlugin& operator=(KubeletPlugin&&) = delete;
 
-  /// Goes in the reverse order: the kubelet first learns that the plugin is gone. Calls that run come to
-  /// their end. Closes the board. The sockets are removed.
+  /// Goes in the reverse order: the kubelet first learns that the plugin is gone. Calls that run
+  /// come to their end. Closes the board. The sockets are removed.
   void stop();
 
   /// Whether the kubelet has accepted the registration. Any thread.
