@@ -38,6 +38,8 @@ class SliceKeeper::Implementation final : private kube::WatchHandler {
 
   void set_devices(std::vector<discovery::Device> devices) {
     const std::lock_guard lock(mutex_);
+    // Most looks at the devices find nothing that is published: a temperature, say.
+    if (devices_ && pools(devices) == pools(*devices_)) return;
     devices_ = std::move(devices);
     ++wanted_;
     due_ = steady_clock::now();
@@ -62,6 +64,11 @@ class SliceKeeper::Implementation final : private kube::WatchHandler {
     make_due(settings_.repair_delay);
   }
 
+  /// Needs the mutex, for the features.
+  [[nodiscard]] std::vector<Pool> pools(const std::vector<discovery::Device>& devices) const {
+    return make_pools(devices, settings_.slices, settings_.features);
+  }
+
   /// Needs the mutex. An earlier pass is as good.
   void make_due(milliseconds delay) {
     const auto time = steady_clock::now() + delay;
@@ -73,10 +80,10 @@ class SliceKeeper::Implementation final : private kube::WatchHandler {
     std::unique_lock lock(mutex_);
     while (wait_until_due(lock, stop)) {
       due_.reset();
-      const auto pools = make_pools(*devices_, settings_.slices, settings_.features);
+      const auto wanted_pools = pools(*devices_);
       const std::uint64_t wanted = wanted_;
       lock.unlock();
-      const auto done = publisher_.publish(pools, stop);
+      const auto done = publisher_.publish(wanted_pools, stop);
       if (!stop.stop_requested()) report(done);
       lock.lock();
       conclude(done, wanted);

@@ -41,7 +41,8 @@ class SliceKeeper {
   SliceKeeper(SliceKeeper&&) = delete;
   SliceKeeper& operator=(SliceKeeper&&) = delete;
 
-  /// What the node has now. Before the first call nothing is published or removed. Any thread.
+  /// What the node has now. Before the first call nothing is published or removed. To be called as
+  /// often as one likes: what changes nothing that is published costs nothing. Any thread.
   void set_devices(std::vector<discovery::Device> devices);
   /// Whether the server has all that set_devices last said. Any thread.
   [[nodiscard]] bool up_to_date() const;

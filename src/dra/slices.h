@@ -29,6 +29,8 @@ struct CounterUse {
   std::string counter_set;
   std::string counter;
   std::uint64_t amount = 0;
+
+  bool operator==(const CounterUse&) const = default;
 };
 
 /// Why a device should not be used. `effect` is "NoSchedule" or "NoExecute".
@@ -36,6 +38,8 @@ struct Taint {
   std::string key;
   std::string value;
   std::string effect;
+
+  bool operator==(const Taint&) const = default;
 };
 
 struct SliceDevice {
@@ -44,22 +48,30 @@ struct SliceDevice {
   std::map<std::string, std::uint64_t> capacity;     ///< bytes
   std::vector<CounterUse> consumes;
   std::vector<Taint> taints;
+
+  bool operator==(const SliceDevice&) const = default;
 };
 
 /// What devices of a pool share.
 struct CounterSet {
   std::string name;
   std::map<std::string, std::uint64_t> counters;
+
+  bool operator==(const CounterSet&) const = default;
 };
 
 struct Slice {
   std::vector<SliceDevice> devices;
   std::vector<CounterSet> counter_sets;
+
+  bool operator==(const Slice&) const = default;
 };
 
 struct Pool {
   PoolName name;
   std::vector<Slice> slices;  ///< at least one
+
+  bool operator==(const Pool&) const = default;
 };
 
 enum class CounterSupport : std::uint8_t {

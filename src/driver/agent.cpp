@@ -211,8 +211,9 @@ class Agent {
     constexpr milliseconds kLongestPause{30000};
     for (milliseconds pause = kFirstPause; !interrupt_.requested();
          pause = std::min(pause * 2, kLongestPause)) {
-      const auto cluster = look_at_cluster(api, settings_.node);
+      auto cluster = look_at_cluster(api, settings_.node);
       if (cluster) {
+        if (!settings_.api_version.empty()) cluster->api_version = settings_.api_version;
         log::info("node={}: resource.k8s.io/{}, API server 1.{}, kubelet 1.{}", settings_.node,
                   cluster->api_version, cluster->server_minor, cluster->kubelet_minor);
         return *cluster;

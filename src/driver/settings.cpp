@@ -3,11 +3,13 @@
 
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "kube/api_versions.h"
 
 namespace mockdev::driver {
 namespace {
@@ -21,6 +23,7 @@ struct Flags {
   std::string node;
   std::string driver = "mock-accel.example.com";
   std::string kubeconfig;
+  std::string api_version;
   std::string sysfs = "/sys";
   std::string dev = "/dev";
   std::string cdi_root = "/var/run/cdi";
@@ -67,6 +70,11 @@ void add_flags(CLI::App& app, Flags& flags) {
   text("--driver-name", flags.driver, "DRIVER_NAME", "Name of the driver", "NAME");
   text("--kubeconfig", flags.kubeconfig, "MOCK_ACCEL_KUBECONFIG",
        "How to reach the API server (default: KUBECONFIG, or as a pod of the cluster)", "FILE");
+  text("--resource-api-version", flags.api_version, "RESOURCE_API_VERSION",
+       "Version of resource.k8s.io to speak (default: the newest that the API server has)",
+       "VERSION")
+      ->check(CLI::IsMember(std::vector<std::string>(kube::kResourceApiVersions.begin(),
+                                                     kube::kResourceApiVersions.end())));
 
   text("--sysfs", flags.sysfs, "SYSFS_ROOT", "Where sysfs is", "FOLDER");
   text("--dev", flags.dev, "DEV_ROOT", "Where the device nodes are, here and on the host",
@@ -137,6 +145,7 @@ std::expected<AgentSettings, Refusal> read_settings(int argc, const char* const*
   return AgentSettings{.node = dra::NodeName(flags.node),
                        .driver = dra::DriverName(flags.driver),
                        .kubeconfig = flags.kubeconfig,
+                       .api_version = flags.api_version,
                        .sysfs = flags.sysfs,
                        .dev = flags.dev,
                        .cdi_root = flags.cdi_root,

@@ -21,6 +21,7 @@ struct AgentSettings {
   dra::NodeName node;
   dra::DriverName driver;
   std::filesystem::path kubeconfig;  ///< empty: KUBECONFIG, or the pod's own cluster
+  std::string api_version;           ///< of resource.k8s.io; empty: the newest that is served
 
   std::filesystem::path sysfs;
   std::filesystem::path dev;
