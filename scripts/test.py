@@ -89,6 +89,7 @@ def stages():
                "tests/wire", "tests/server", "tests/cli"),
         script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60"),
         pytest("cluster", "real Kubernetes", "tests/cluster"),
+        pytest("dra", "the node agent with a real API server", "tests/dra"),
         pytest("guest", "real guests on real QEMU", "tests/integration"),
     ]
 

@@ -39,7 +39,7 @@ json device_json(const ClaimUid& claim, std::size_t place, const CdiDevice& devi
   set("PCI", device.pci);
   set("NUMA", device.numa);
   set("NODE", container_node(device));
-  for (const auto& [name, value] : device.env) env.push_back(name + "=" + value);
+  for (const auto& [name, value] : device.env) env.push_back(fmt::format("{}={}", name, value));
   return {{"name", fmt::format("{}-{}", claim, device.device)},
           {"containerEdits",
            {{"env", std::move(env)},

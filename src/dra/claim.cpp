@@ -18,10 +18,10 @@ constexpr std::string_view kReservedPrefix = "MOCK_ACCEL_";
 
 /// The member, or null: what a member that is missing and one of the wrong type have in common.
 const json& member(const json& object, const char* name) {
-  static const json kNothing;
-  if (!object.is_object()) return kNothing;
+  static const json nothing;
+  if (!object.is_object()) return nothing;
   const auto found = object.find(name);
-  return found == object.end() ? kNothing : *found;
+  return found == object.end() ? nothing : *found;
 }
 
 std::string text(const json& object, const char* name) {

@@ -85,33 +85,33 @@ Result<Claim> ClaimService::fetch(const ClaimReference& reference, Deadline dead
 }
 
 std::vector<ClaimHandler::Prepared> ClaimService::prepare(
-    const std::vector<ClaimReference>& references) {
+    const std::vector<ClaimReference>& claims) {
   const Deadline deadline = steady_clock::now() + settings_.patience;
-  std::vector<Result<Claim>> claims;
-  for (const ClaimReference& reference : references) claims.push_back(fetch(reference, deadline));
+  std::vector<Result<Claim>> fetched;
+  for (const ClaimReference& claim : claims) fetched.push_back(fetch(claim, deadline));
 
   const auto turn = Turn::take(*this, deadline);
   if (!turn) return all_failed<std::vector<PreparedDevice>>(claims.size(), turn.error());
   std::vector<Prepared> results;
   for (std::size_t index = 0; index < claims.size(); ++index) {
-    const auto& claim = claims[index];
+    const auto& claim = fetched[index];
     Prepared prepared = claim ? preparer_.prepare(*claim) : std::unexpected(claim.error());
     if (prepared) {
-      log::info("prepared {} pod={} devices={}", to_string(references[index]),
+      log::info("prepared {} pod={} devices={}", to_string(claims[index]),
                 fmt::join(claim->pods, ","), device_names(*prepared));
     } else {
-      log::error("preparing {}: {}", to_string(references[index]), prepared.error().message);
+      log::error("preparing {}: {}", to_string(claims[index]), prepared.error().message);
     }
     results.push_back(std::move(prepared));
   }
   return results;
 }
 
-std::vector<Result<void>> ClaimService::unprepare(const std::vector<ClaimReference>& references) {
+std::vector<Result<void>> ClaimService::unprepare(const std::vector<ClaimReference>& claims) {
   const auto turn = Turn::take(*this, steady_clock::now() + settings_.patience);
-  if (!turn) return all_failed<void>(references.size(), turn.error());
+  if (!turn) return all_failed<void>(claims.size(), turn.error());
   std::vector<Result<void>> results;
-  for (const ClaimReference& reference : references) {
+  for (const ClaimReference& reference : claims) {
     auto done = preparer_.unprepare(reference.uid);
     if (done) {
       log::info("unprepared {}", to_string(reference));

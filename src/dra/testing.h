@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <utility>
@@ -18,7 +19,8 @@
 
 namespace mockdev::dra {
 
-/// Keeps objects by the path of their resource. What a write does besides is a test's to say.
+/// Keeps objects by the path of their resource. What a write does besides is a test's to say. Its
+/// operations are thread-safe; a test looks at its members when no thread of the tested is at work.
 class FakeApi : public kube::Api {
  public:
   std::map<std::string, nlohmann::json> objects;
@@ -35,6 +37,7 @@ class FakeApi : public kube::Api {
 
   kube::ApiResult<nlohmann::json> get(const kube::Resource& object,
                                       const kube::CallLimits& /*limits*/ = {}) override {
+    const std::lock_guard lock(mutex_);
     const auto found = objects.find(path_of(object));
     if (found == objects.end()) return error(kube::reason::kNotFound, object);
     return found->second;
@@ -43,6 +46,7 @@ class FakeApi : public kube::Api {
   kube::ApiResult<nlohmann::json> list(const kube::Resource& collection,
                                        const kube::ListOptions& /*options*/ = {},
                                        const kube::CallLimits& /*limits*/ = {}) override {
+    const std::lock_guard lock(mutex_);
     nlohmann::json items = nlohmann::json::array();
     for (const auto& [path, object] : objects) {
       // Objects of all namespaces, as the real one has it.
@@ -55,6 +59,7 @@ class FakeApi : public kube::Api {
   kube::ApiResult<nlohmann::json> create(const kube::Resource& collection,
                                          const nlohmann::json& object,
                                          const kube::CallLimits& /*limits*/ = {}) override {
+    const std::lock_guard lock(mutex_);
     if (auto failure = failing(collection)) return *failure;
     writes.emplace_back("create");
     nlohmann::json made = object;
@@ -69,6 +74,7 @@ class FakeApi : public kube::Api {
   kube::ApiResult<nlohmann::json> update(const kube::Resource& object,
                                          const nlohmann::json& content,
                                          const kube::CallLimits& /*limits*/ = {}) override {
+    const std::lock_guard lock(mutex_);
     if (auto failure = failing(object)) return *failure;
     const auto found = objects.find(path_of(object));
     if (found == objects.end()) return error(kube::reason::kNotFound, object);
@@ -80,6 +86,7 @@ class FakeApi : public kube::Api {
   kube::ApiResult<void> remove(const kube::Resource& object,
                                const kube::Preconditions& preconditions = {},
                                const kube::CallLimits& /*limits*/ = {}) override {
+    const std::lock_guard lock(mutex_);
     if (auto failure = failing(object)) return std::unexpected(failure->error());
     const auto found = objects.find(path_of(object));
     if (found == objects.end()) return error(kube::reason::kNotFound, object);
@@ -100,16 +107,19 @@ class FakeApi : public kube::Api {
                                         const nlohmann::json& /*content*/,
                                         const kube::PatchOptions& /*options*/ = {},
                                         const kube::CallLimits& /*limits*/ = {}) override {
+    const std::lock_guard lock(mutex_);
     return error(kube::reason::kBadRequest, object);
   }
   kube::ApiResult<void> watch(const kube::Resource& collection,
                               const kube::WatchOptions& /*options*/,
                               const std::function<void(kube::WatchEvent&&)>& /*on_event*/,
                               const kube::CallLimits& /*limits*/ = {}) override {
+    const std::lock_guard lock(mutex_);
     return error(kube::reason::kBadRequest, collection);
   }
   kube::ApiResult<nlohmann::json> get_path(std::string_view path,
                                            const kube::CallLimits& /*limits*/ = {}) override {
+    const std::lock_guard lock(mutex_);
     return error(kube::reason::kNotFound, {.version = "v1", .plural = std::string(path)});
   }
 
@@ -136,6 +146,7 @@ class FakeApi : public kube::Api {
     return objects[path_of(where)] = std::move(object);
   }
 
+  std::mutex mutex_;
   int counter_ = 0;
 };
 

@@ -54,15 +54,17 @@ class Agent:
         self.sysfs.add(name, pci, **attributes)
         (self.dev / name).touch()
 
-    def start(self, *flags, program=PROGRAMS / "mock-accel-dra-driver", environment=None):
+    def start(self, *flags, program=PROGRAMS / "mock-accel-dra-driver", environment=None,
+              probes=True):
+        health, http = (self.health_port, self.http_port) if probes else (-1, -1)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [program, "node-agent", "--node-name", self.node, "--kubeconfig", self.kubeconfig,
                  "--sysfs", self.sysfs.root, "--dev", self.dev, "--cdi-root", self.cdi,
                  "--registrar-directory", self.registry,
                  "--plugins-directory", self.folder / "plugins",
-                 "--healthcheck-address", "127.0.0.1", "--healthcheck-port", str(self.health_port),
-                 "--http-address", "127.0.0.1", "--http-port", str(self.http_port),
+                 "--healthcheck-address", "127.0.0.1", "--healthcheck-port", str(health),
+                 "--http-address", "127.0.0.1", "--http-port", str(http),
                  "--rescan-seconds", "1", "--repair-delay-ms", "200", *flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=os.environ | (environment or {}))
@@ -111,6 +113,8 @@ def messages(tmp_path_factory):
 @pytest.fixture(scope="session")
 def plane():
     plane = ControlPlane(new_name("dra"))
+    # Only in such a namespace a claim may ask for devices that others hold.
+    plane.kubectl("label", "ns", "default", "resource.kubernetes.io/admin-access=true")
     yield plane
     plane.down()
 
@@ -173,7 +177,9 @@ def allocated(plane, agent):
 
     def make(*devices, config=None, **result):
         name = new_name("claim")
-        requests = [{"name": f"r{index}", "exactly": {"deviceClassName": "any"}}
+        exactly = {"deviceClassName": "any",
+                   **{key: value for key, value in result.items() if key == "adminAccess"}}
+        requests = [{"name": f"r{index}", "exactly": exactly}
                     for index in range(len(devices))]
         plane.create({"apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaim",
                       "metadata": {"name": name, "namespace": "default"},

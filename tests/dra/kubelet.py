@@ -20,6 +20,13 @@ SERVICES = {
 }
 
 
+def connect(target):
+    """A connection of its own: one to a process that is gone does not come back in the next."""
+    return grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1),
+                                                  ("grpc.max_reconnect_backoff_ms", 200),
+                                                  ("grpc.initial_reconnect_backoff_ms", 50)])
+
+
 class Messages:
     """The modules that protoc makes of the contracts, by the names of their files."""
 
@@ -38,7 +45,7 @@ class Kubelet:
 
     def __init__(self, messages, registration_socket, service="v1.DRAPlugin"):
         self.messages = messages
-        self.registration = grpc.insecure_channel(f"unix:{registration_socket}")
+        self.registration = connect(f"unix:{registration_socket}")
         self.module, self.path = getattr(messages, SERVICES[service][0]), SERVICES[service][1]
         self.plugin = None
 
@@ -52,7 +59,7 @@ class Kubelet:
         types = self.messages.plugin_registration
         info = self.call(self.registration, "/pluginregistration.Registration/GetInfo",
                          types.InfoRequest(), types.PluginInfo)
-        self.plugin = grpc.insecure_channel(f"unix:{info.endpoint}")
+        self.plugin = connect(f"unix:{info.endpoint}")
         self.call(self.registration, "/pluginregistration.Registration/NotifyRegistrationStatus",
                   types.RegistrationStatus(plugin_registered=True),
                   types.RegistrationStatusResponse)
@@ -87,7 +94,7 @@ class Kubelet:
 
     def liveness(self, port):
         types = self.messages.grpc_health
-        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        channel = connect(f"127.0.0.1:{port}")
         answer = self.call(channel, "/grpc.health.v1.Health/Check",
                            types.HealthCheckRequest(service="liveness"), types.HealthCheckResponse)
         return types.HealthCheckResponse.ServingStatus.Name(answer.status)

@@ -191,8 +191,7 @@ def test_two_agents_overlap_in_a_rolling_update(agent, allocated):
     agent.start("--rolling-update", "--pod-uid", "one")
     first = agent.kubelet()
     old = agent.process
-    agent.start("--rolling-update", "--pod-uid", "two", "--healthcheck-port", "-1",
-                "--http-port", "-1")
+    agent.start("--rolling-update", "--pod-uid", "two", probes=False)
     socket = agent.registry / f"{DRIVER}-two-reg.sock"
     eventually(socket.exists, "the second socket", PATIENCE)
     second = Kubelet(agent.messages, socket)
