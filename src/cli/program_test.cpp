@@ -65,13 +65,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{{"heal"}, "DEVICE is required"}, BadLine{{"completion"}, "SHELL is required"},
         BadLine{{"completion", "csh"}, "SHELL: csh is none of bash, zsh, fish"},
         BadLine{{"up", "--memory", "lots"}, "--memory: lots is not a size"},
-        BadLine{{"up", "--nodes", "0"}, "--nodes: 0 is not a whole number from 1"},
         BadLine{{"up", "--nodes", "-1"}, "--nodes"},
-        BadLine{{"up", "--kubernetes", "1.36"}, "--kubernetes: 1.36 is none of none"},
+        BadLine{{"up", "--kubernetes", "1.30"}, "--kubernetes: 1.30 is none of 1.31, "},
+        BadLine{{"up", "--kubernetes", "newest"}, "--kubernetes: newest is none of 1.31, "},
         BadLine{{"up", "--accelerator", "xen"}, "xen is none of automatic, kvm, tcg"},
         BadLine{{"down", "--all", "--lab", "a"}, "excludes"},
         BadLine{{"logs", "--tail", "-1"}, "--tail"},
-        BadLine{{"logs", "--source", "moon"}, "moon is none of serial, qemu, server"}),
+        BadLine{{"logs", "--source", "moon"}, "moon is none of serial, qemu, server, etcd"}),
     [](const auto& line) { return fmt::format("{}{}", name_of(line.param), line.index); });
 
 TEST(Program, SaysItsVersion) {

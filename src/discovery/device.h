@@ -55,10 +55,13 @@ struct Device {
   std::string fw_version;             ///< "1.0.0"
   unsigned abi_version = 0;
   Health health = Health::healthy;
-  std::optional<Readings> readings;   ///< none: it has failed and no longer answers
-  Vfs vfs;                            ///< of a PF; zeroes for a VF
-  Bdf pci;                            ///< its own address
-  std::optional<Bdf> port;            ///< the port above it; none: it stands on a root bus
+  std::optional<Readings> readings;  ///< none: it has failed and no longer answers
+  Vfs vfs;                           ///< of a PF; zeroes for a VF
+  Bdf pci;                           ///< its own address
+  std::optional<Bdf> port;           ///< the port above it; none: it stands on a root bus
+  /// The root bus that it hangs from: "pci0000:10". Of several on the way, as where a bridge device
+  /// has a PCI segment of its own below it, the nearest.
+  std::string pcie_root;
   std::optional<std::string> physfn;  ///< of a VF: its PF's name, if the same driver has that
 };
 

@@ -139,8 +139,18 @@ bool answers(const fs::path& folder, const Device& device) {
 
 // ---- Links ----
 
-/// The device's own address and that of the port above, from where its PCI function stands:
-/// /sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0.
+/// The folder of the nearest root bus above a function: "pci0000:00". Empty: there is none.
+std::string nearest_root(fs::path function) {
+  while (function.has_relative_path()) {
+    const std::string& name = function.filename().native();
+    if (name.starts_with("pci") && name.find(':') != std::string::npos) return name;
+    function = function.parent_path();
+  }
+  return {};
+}
+
+/// The device's own address, that of the port above and the root, from where its PCI function
+/// stands: /sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0.
 Result<void> read_pci_address(const fs::path& folder, Device& device) {
   std::error_code error;
   const fs::path function = fs::canonical(folder / "device", error);
@@ -150,6 +160,7 @@ Result<void> read_pci_address(const fs::path& folder, Device& device) {
   device.pci = *pci;
   // Straight on a root bus the folder above is "pci0000:00", which is no address.
   if (const auto port = parse_bdf(function.parent_path().filename().native())) device.port = *port;
+  device.pcie_root = nearest_root(function);
   return {};
 }
 

@@ -73,6 +73,7 @@ TEST_F(Discovery, ReadsEveryAttribute) {
   EXPECT_EQ(device.vfs.enabled, 4U);
   EXPECT_EQ(to_string(device.pci), "0000:11:00.0");
   EXPECT_EQ(device.port, *parse_bdf("0000:10:01.0"));
+  EXPECT_EQ(device.pcie_root, "pci0000:10");
   EXPECT_EQ(device.physfn, std::nullopt);
 }
 
@@ -83,6 +84,11 @@ TEST_F(Discovery, NobodyAndNowhereAreNone) {
   EXPECT_EQ(inventory.devices.front().readings->owner, std::nullopt);
   EXPECT_EQ(inventory.devices.front().numa_node, std::nullopt);
   EXPECT_EQ(inventory.devices.front().port, std::nullopt);
+}
+
+TEST_F(Discovery, OfTwoRootBusesTheNearestCounts) {
+  sysfs_.add({.pci = "pci0000:10/0000:10:00.0/0000:11:00.0/pci0001:00/0001:00:00.0/0001:01:00.0"});
+  EXPECT_EQ(look().devices.front().pcie_root, "pci0001:00");
 }
 
 TEST_F(Discovery, AVfNamesItsPf) {

@@ -12,7 +12,7 @@
 #include "base/unix_socket.h"
 #include "lab/file_lock.h"
 #include "lab/lab.h"
-#include "lab/node_choice.h"
+#include "lab/part_choice.h"
 #include "lab/pump.h"
 #include "lab/run_folder.h"
 

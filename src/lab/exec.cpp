@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "lab/lab.h"
-#include "lab/node_choice.h"
+#include "lab/part_choice.h"
 #include "lab/run_folder.h"
 #include "lab/ssh.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/lab.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -51,6 +52,17 @@ unsigned device_count(const topology::Node& node) {
   return static_cast<unsigned>(count);
 }
 
+KubernetesState cluster_state(const ControlPlane& plane) {
+  KubernetesState state{.version = to_string(plane.version),
+                        .programs = plane.programs,
+                        .server = api_server_url(plane),
+                        .components = {}};
+  for (const Component& component : components(plane)) {
+    state.components.push_back({.name = component.name});
+  }
+  return state;
+}
+
 /// Makes a lab as planned. What it starts is in the state, so that tear_down finds it.
 class Launch {
  public:
@@ -62,20 +74,33 @@ class Launch {
     for (const topology::Node& node : plan.nodes()) {
       state_.nodes.push_back({.name = node.name, .devices = device_count(node)});
     }
+    if (plan.has_kubernetes()) state_.kubernetes = cluster_state(plan.control_plane());
   }
 
   [[nodiscard]] const LabState& state() const { return state_; }
 
   [[nodiscard]] std::vector<Action> actions() {
-    std::vector<Action> all = {
-        {.title = "QEMU", .perform = [this] { return find_qemu(); }},
-        {.title = "guest image",
-         .perform = [this] { return ensure(plan_.cache(), plan_.guest_recipe()); }},
-        {.title = "kernel modules",
-         .perform = [this] { return ensure(plan_.module_cache(), plan_.modules_recipe()); }},
-        {.title = "run folder", .perform = [this] { return prepare(); }},
-        {.title = "device server", .perform = [this] { return start_server(); }},
-    };
+    std::vector<Action> all;
+    if (plan_.has_kubernetes()) {
+      all.push_back({.title = "Kubernetes", .perform = [this] { return find_kubernetes(); }});
+      all.push_back({.title = "etcd",
+                     .perform = [this] { return ensure(plan_.cache(), plan_.etcd_recipe()); }});
+    }
+    if (plan_.has_machines()) {
+      all.push_back({.title = "QEMU", .perform = [this] { return find_qemu(); }});
+      all.push_back({.title = "guest image",
+                     .perform = [this] { return ensure(plan_.cache(), plan_.guest_recipe()); }});
+      all.push_back({.title = "kernel modules", .perform = [this] {
+                       return ensure(plan_.module_cache(), plan_.modules_recipe());
+                     }});
+    }
+    all.push_back({.title = "run folder", .perform = [this] { return prepare(); }});
+    if (plan_.has_kubernetes()) {
+      all.push_back({.title = "control plane", .perform = [this] { return start_cluster(); }});
+    }
+    if (plan_.has_machines()) {
+      all.push_back({.title = "device server", .perform = [this] { return start_server(); }});
+    }
     for (std::size_t node = 0; node < state_.nodes.size(); ++node) {
       all.push_back({.title = fmt::format("start {}", state_.nodes[node].name),
                      .perform = [this, node] { return start_machine(node); }});
@@ -106,6 +131,29 @@ class Launch {
     const auto folder = cache.ensure(recipe, work_);
     if (!folder) return std::unexpected(folder.error());
     return had ? "cached" : "made";
+  }
+
+  Result<std::string> find_kubernetes() const {
+    const std::string version = to_string(*plan_.kubernetes_version());
+    if (!plan_.kubernetes_recipe()) return fmt::format("{}, ready-made", version);
+    const auto outcome = ensure(plan_.cache(), *plan_.kubernetes_recipe());
+    if (!outcome) return outcome;
+    return fmt::format("{}, {}", version, *outcome);
+  }
+
+  Result<std::string> start_cluster() {
+    const std::vector<Component> all = components(plan_.control_plane());
+    const KubernetesFolder folder = plan_.folder().kubernetes();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const Component& component = all[i];
+      work_.progress.note(component.name);
+      const auto process = start(component.command, folder.log(component.name),
+                                 recorder(state_.kubernetes->components.at(i).process));
+      if (!process) return std::unexpected(process.error());
+      const auto ready = wait_until_ready(component, *process, folder, work_.interrupt);
+      if (!ready) return std::unexpected(ready.error());
+    }
+    return state_.kubernetes->server;
   }
 
   Result<std::string> find_qemu() const {
@@ -175,6 +223,13 @@ class Launch {
   std::vector<Clock::time_point> power_on_;  ///< of each node
 };
 
+/// Whether what a lab can't go on without is still there.
+bool anything_runs(const LabState& state) {
+  if (is_running(state.server)) return true;
+  return state.kubernetes &&
+         std::ranges::any_of(state.kubernetes->components, is_running, &ComponentState::process);
+}
+
 /// Takes the lab's name for this call. What an earlier lab of the name left behind is removed.
 Result<FileLock> claim(const RunFolder& folder) {
   if (auto made = make_labs_folder(); !made) return std::unexpected(made.error());
@@ -186,8 +241,7 @@ Result<FileLock> claim(const RunFolder& folder) {
   const auto old = read_state(folder);
   if (!old) return std::unexpected(old.error());
   if (*old) {
-    const bool runs = (*old)->ready && is_running((*old)->server);
-    if (runs) {
+    if ((*old)->ready && anything_runs(**old)) {
       return fail("lab {}: runs already; take it down first, or give this one another name",
                   folder.lab());
     }
@@ -259,14 +313,25 @@ Result<std::string> dry_run(const UpOptions& options) {
   const auto add_recipe = [&](const Cache& cache, const Recipe& recipe) {
     for (const std::string& line : cache.preview(recipe, plan->builder())) add_line(lines, line);
   };
-  if (plan->qemu_recipe()) add_recipe(plan->cache(), *plan->qemu_recipe());
-  add_recipe(plan->cache(), plan->guest_recipe());
-  add_recipe(plan->module_cache(), plan->modules_recipe());
+  if (plan->has_kubernetes()) {
+    if (plan->kubernetes_recipe()) add_recipe(plan->cache(), *plan->kubernetes_recipe());
+    add_recipe(plan->cache(), plan->etcd_recipe());
+  }
+  if (plan->has_machines()) {
+    if (plan->qemu_recipe()) add_recipe(plan->cache(), *plan->qemu_recipe());
+    add_recipe(plan->cache(), plan->guest_recipe());
+    add_recipe(plan->module_cache(), plan->modules_recipe());
+  }
   for (const Preparation& preparation : plan->preparations()) {
     add_line(lines, preview(preparation));
   }
   const RunFolder& folder = plan->folder();
-  add_line(lines, in_background(plan->server(), folder.server_log()));
+  if (plan->has_kubernetes()) {
+    for (const Component& component : components(plan->control_plane())) {
+      add_line(lines, in_background(component.command, folder.kubernetes().log(component.name)));
+    }
+  }
+  if (plan->has_machines()) add_line(lines, in_background(plan->server(), folder.server_log()));
   for (std::size_t node = 0; node < plan->nodes().size(); ++node) {
     const MachineFolder machine = folder.machine(plan->nodes()[node].name);
     add_line(lines, in_background(plan->machine(node), machine.qemu_log()));
@@ -287,16 +352,17 @@ Result<void> down(std::string_view name, Progress& progress, std::chrono::second
   const auto state = read_state(*folder);
   if (!state) return std::unexpected(state.error());
   if (!*state) return {};
-  const std::array actions = {
-      Action{.title = "power off",
-             .perform = [&]() -> Result<std::string> {
-               power_off(*folder, **state, grace);
-               return "";
-             }},
-      Action{.title = "stop and clean up", .perform = [&]() -> Result<std::string> {
-               const auto gone = tear_down(*folder, **state);
-               return gone ? Result<std::string>("") : std::unexpected(gone.error());
-             }}};
+  std::vector<Action> actions;
+  if (!(*state)->nodes.empty()) {
+    actions.push_back({.title = "power off", .perform = [&]() -> Result<std::string> {
+                         power_off(*folder, **state, grace);
+                         return "";
+                       }});
+  }
+  actions.push_back({.title = "stop and clean up", .perform = [&]() -> Result<std::string> {
+                       const auto gone = tear_down(*folder, **state);
+                       return gone ? Result<std::string>("") : std::unexpected(gone.error());
+                     }});
   for (const Action& action : actions) {
     if (auto done = carry_out(action, progress); !done) return done;
   }

@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "lab/kubernetes_version.h"
 #include "lab/progress.h"
 
 namespace mockdev::lab {
@@ -36,15 +37,21 @@ enum class Accelerator : std::uint8_t {
 [[nodiscard]] std::string_view to_string(Accelerator accelerator);
 
 inline constexpr std::string_view kDefaultName = "default";
+inline constexpr std::string_view kDefaultTopology = "two-numa";
 
 struct UpOptions {
   /// A DNS label. Labs of different names live beside each other.
   std::string name{kDefaultName};
   /// A ready-made topology by name ("two-numa"), or the path of a file: everything that has a '/'
   /// or ends in .yaml or .yml is a path.
-  std::string topology = "two-numa";
-  /// Start only the first N nodes of the topology. Empty: all.
+  std::string topology{kDefaultTopology};
+  /// Start only the first N nodes of the topology. Empty: all. 0 takes Kubernetes.
   std::optional<unsigned> nodes;
+  /// Runs a control plane of this version beside the machines. Empty: none, or the version of
+  /// `kubernetes_programs`.
+  std::optional<KubernetesVersion> kubernetes;
+  /// A folder of Kubernetes' programs, ready to run. Empty: they are built, unless they are cached.
+  std::filesystem::path kubernetes_programs;
   /// Virtual CPUs of each machine, rounded up so that every NUMA node has the same number of them.
   /// Empty: 2, or one a NUMA node where that is more.
   std::optional<unsigned> cpus;
@@ -73,7 +80,7 @@ struct UpOptions {
 
 enum class State : std::uint8_t {
   starting,  ///< an `up` is at work
-  running,   ///< the server and all guests run
+  running,   ///< the server, all guests and all of the control plane run
   broken,    ///< something of it died, or its `up` did: `down` cleans up
 };
 
@@ -89,6 +96,21 @@ struct NodeStatus {
   std::filesystem::path serial_log;      ///< all that the guest has written there
 };
 
+struct ComponentStatus {
+  std::string name;  ///< "etcd", "apiserver", "controller-manager", "scheduler"
+  bool running;
+  pid_t pid;  ///< 0: never started
+  std::filesystem::path log;
+};
+
+struct KubernetesStatus {
+  std::string version;                      ///< "1.36.3"
+  std::string server;                       ///< URL of the API server
+  std::filesystem::path kubeconfig;         ///< an administrator's
+  std::filesystem::path programs;           ///< the folder that has kubectl and the others
+  std::vector<ComponentStatus> components;  ///< in the order of their start
+};
+
 struct LabStatus {
   std::string name;
   State state;
@@ -97,9 +119,10 @@ struct LabStatus {
   Accelerator accelerator;       ///< kvm or tcg, once known
   std::chrono::system_clock::time_point started;
   bool server_running;
-  pid_t server_pid;  ///< 0: never started
+  pid_t server_pid;  ///< 0: never started; a lab without machines has no server
   std::filesystem::path control_socket;
   std::vector<NodeStatus> nodes;
+  std::optional<KubernetesStatus> kubernetes;
 };
 
 /// All labs of this user, by name. Never waits for one that is being started.
@@ -126,6 +149,10 @@ struct ExecOptions {
 /// the exit status are the command's own (255: the connection failed). Returns only on failure.
 [[nodiscard]] Error exec(const ExecOptions& options);
 
+/// Runs the lab's kubectl as an administrator of its cluster, in place of this process. Returns
+/// only on failure.
+[[nodiscard]] Error kubectl(std::string_view name, const std::vector<std::string>& arguments);
+
 struct ConsoleOptions {
   std::string name{kDefaultName};
   std::string node;  ///< as in ExecOptions
@@ -143,11 +170,15 @@ enum class LogSource : std::uint8_t {
   serial,  ///< what the guest wrote to its serial port
   qemu,    ///< what QEMU itself had to say
   server,  ///< the device server's log
+  etcd,    ///< from here on: what a component of the control plane wrote
+  apiserver,
+  controller_manager,
+  scheduler,
 };
 
 struct LogOptions {
   std::string name{kDefaultName};
-  std::string node;  ///< as in ExecOptions; not for LogSource::server
+  std::string node;  ///< as in ExecOptions; for what each machine has
   LogSource source = LogSource::serial;
   std::optional<unsigned> tail;  ///< only the last N lines
   /// Go on with what is written from now on, until the lab is gone or SIGINT or SIGTERM comes.

@@ -8,7 +8,7 @@
 #include "base/process.h"
 #include "base/unique_fd.h"
 #include "lab/lab.h"
-#include "lab/node_choice.h"
+#include "lab/part_choice.h"
 #include "lab/run_folder.h"
 
 namespace mockdev::lab {
@@ -20,11 +20,35 @@ constexpr std::chrono::milliseconds kLook{200};
 
 using Sink = std::function<void(std::string_view)>;
 
+/// Empty: the source is none.
+std::string_view component_name(LogSource source) {
+  switch (source) {
+    case LogSource::etcd:
+      return "etcd";
+    case LogSource::apiserver:
+      return "apiserver";
+    case LogSource::controller_manager:
+      return "controller-manager";
+    case LogSource::scheduler:
+      return "scheduler";
+    case LogSource::serial:
+    case LogSource::qemu:
+    case LogSource::server:
+      return {};
+  }
+  return {};
+}
+
 Result<fs::path> log_of(const LogOptions& options) {
   const auto lab = status(options.name);
   if (!lab) return std::unexpected(lab.error());
   const auto folder = RunFolder::of(options.name);
   if (!folder) return std::unexpected(folder.error());
+  const std::string_view component = component_name(options.source);
+  if (!component.empty()) {
+    if (!lab->kubernetes) return no_kubernetes(options.name);
+    return folder->kubernetes().log(component);
+  }
   if (options.source == LogSource::server) return folder->server_log();
   const auto node = choose_node(*lab, options.node);
   if (!node) return std::unexpected(node.error());

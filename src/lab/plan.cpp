@@ -6,8 +6,11 @@
 #include <fmt/ranges.h>
 
 #include "lab/kernel_modules.h"
+#include "lab/kubernetes_build.h"
 #include "lab/kvm.h"
 #include "lab/payload.h"
+#include "lab/ports.h"
+#include "lab/program_tree.h"
 #include "lab/qemu_tree.h"
 #include "lab/server_process.h"
 #include "lab/ssh.h"
@@ -49,23 +52,61 @@ Result<Plan> Plan::make(const UpOptions& options) {
   if (!parts) return std::unexpected(parts.error());
   auto caches = cache_folder();
   if (!caches) return std::unexpected(caches.error());
-  if (auto there = require_tools({"mmdebstrap", "mke2fs", "ssh", "ssh-keygen"}); !there) {
-    return std::unexpected(there.error());
-  }
-  if (find_program(parts->server.native()).empty()) {
-    return fail("{}: not there; install mock-device as a whole", parts->server.native());
-  }
+  if (auto there = require_tools({"mmdebstrap"}); !there) return std::unexpected(there.error());
   auto builder = Builder::find();
   if (!builder) return std::unexpected(builder.error());
 
   Plan plan(std::move(*parts), std::move(*builder), std::move(*folder), Cache(std::move(*caches)));
   if (auto done = plan.choose_topology(options); !done) return fail_input(done.error());
+  if (auto done = plan.choose_kubernetes(options); !done) return fail_input(done.error());
+  if (plan.has_kubernetes()) {
+    if (auto done = plan.choose_kubernetes_recipes(); !done) return std::unexpected(done.error());
+  }
+  if (!plan.has_machines()) return plan;
   if (auto done = plan.choose_sizes(options); !done) return fail_input(done.error());
   if (auto done = plan.choose_accelerator(options.accelerator); !done) {
     return std::unexpected(done.error());
   }
   if (auto done = plan.choose_recipes(); !done) return std::unexpected(done.error());
   return plan;
+}
+
+Result<void> Plan::choose_kubernetes(const UpOptions& options) {
+  kubernetes_version_ = options.kubernetes;
+  kubernetes_programs_ = options.kubernetes_programs;
+  if (!kubernetes_programs_.empty()) {
+    kubernetes_programs_ = fs::absolute(kubernetes_programs_);
+    const auto version = version_of_programs(kubernetes_programs_, has_machines());
+    if (!version) return std::unexpected(version.error());
+    if (kubernetes_version_ && kubernetes_version_->minor != version->minor) {
+      return fail("kubernetes: 1.{}: {} has version {}", kubernetes_version_->minor,
+                  kubernetes_programs_.native(), to_string(*version));
+    }
+    kubernetes_version_ = *version;
+  }
+  if (has_machines() || has_kubernetes()) return {};
+  return fail("nodes: 0: leaves nothing to start; add --kubernetes {}, or choose 1 to {}",
+              kubernetes_minors().back(), nodes_in_topology_);
+}
+
+Result<void> Plan::choose_kubernetes_recipes() {
+  if (auto there = require_tools({"openssl"}); !there) return there;
+  if (kubernetes_programs_.empty()) {
+    auto recipe = lab::kubernetes_recipe(installation_, builder_, *kubernetes_version_);
+    if (!recipe) return std::unexpected(recipe.error());
+    kubernetes_recipe_ = std::move(*recipe);
+  }
+  auto etcd = program_tree_recipe({.name = "etcd",
+                                   .note = "etcd's packages",
+                                   .packages = installation_.lab() / "etcd/packages"},
+                                  builder_);
+  if (!etcd) return std::unexpected(etcd.error());
+  etcd_recipe_ = std::move(*etcd);
+  const auto ports = free_ports(3);
+  if (!ports) return std::unexpected(ports.error());
+  ports_ = {
+      .apiserver = ports->at(0), .controller_manager = ports->at(1), .scheduler = ports->at(2)};
+  return {};
 }
 
 Result<void> Plan::choose_topology(const UpOptions& options) {
@@ -75,12 +116,13 @@ Result<void> Plan::choose_topology(const UpOptions& options) {
   auto loaded = topology::load(topology_file_);
   if (!loaded) return std::unexpected(loaded.error());
   nodes_ = std::move(loaded->nodes);
-  if (!options.nodes) return folder_.check_socket_paths(nodes_);
-  if (*options.nodes == 0 || *options.nodes > nodes_.size()) {
-    return fail("nodes: {}: {} has {}; choose 1 to {}, or another topology", *options.nodes,
+  nodes_in_topology_ = nodes_.size();
+  const std::size_t wanted = options.nodes.value_or(nodes_.size());
+  if (wanted > nodes_.size()) {
+    return fail("nodes: {}: {} has {}; choose 1 to {}, or another topology", wanted,
                 topology_file_.native(), nodes_.size(), nodes_.size());
   }
-  nodes_.resize(*options.nodes);
+  nodes_.resize(wanted);
   return folder_.check_socket_paths(nodes_);
 }
 
@@ -111,6 +153,10 @@ Result<void> Plan::choose_accelerator(Accelerator wanted) {
 }
 
 Result<void> Plan::choose_recipes() {
+  if (auto there = require_tools({"mke2fs", "ssh", "ssh-keygen"}); !there) return there;
+  if (find_program(installation_.server.native()).empty()) {
+    return fail("{}: not there; install mock-device as a whole", installation_.server.native());
+  }
   host_qemu_ = host_qemu();
   if (host_qemu_.empty()) {
     auto recipe = lab::qemu_recipe(installation_, builder_);
@@ -130,23 +176,42 @@ QemuProgram Plan::qemu() const {
   return qemu_recipe_ ? qemu_of(cache_.folder(*qemu_recipe_)) : host_qemu_;
 }
 
+ControlPlane Plan::control_plane() const {
+  return {
+      .version = *kubernetes_version_,
+      .programs = kubernetes_recipe_ ? cache_.folder(*kubernetes_recipe_) : kubernetes_programs_,
+      .etcd = tree_program(cache_.folder(etcd_recipe_), "usr/bin/etcd"),
+      .folder = folder_,
+      .ports = ports_};
+}
+
 std::vector<Preparation> Plan::preparations() const {
+  std::vector<Preparation> all;
+  if (has_machines()) add_machine_preparations(all);
+  if (has_kubernetes()) {
+    const fs::path script = installation_.lab() / "kubernetes/make-certificates";
+    for (Preparation& one : control_plane_preparations(script, control_plane())) {
+      all.push_back(std::move(one));
+    }
+  }
+  return all;
+}
+
+void Plan::add_machine_preparations(std::vector<Preparation>& all) const {
   std::vector<std::string> folders = {"mkdir", "-p",           "-m",
                                       "700",   folder_.path(), folder_.devices()};
   for (const topology::Node& node : nodes_) {
     folders.push_back(folder_.machine(node.name).path);
   }
-  std::vector<Preparation> all = {
-      Command{.argv = std::move(folders)},
-      Command{.argv = {"cp", topology_file_, folder_.topology()}},
-      Command{.argv = {installation_.lab() / "make-keys", folder_.path()}},
-      FileText{.path = folder_.ssh_config(), .text = ssh_config(installation_.program, folder_)},
-  };
+  all.emplace_back(Command{.argv = std::move(folders)});
+  all.emplace_back(Command{.argv = {"cp", topology_file_, folder_.topology()}});
+  all.emplace_back(Command{.argv = {installation_.lab() / "make-keys", folder_.path()}});
+  all.emplace_back(
+      FileText{.path = folder_.ssh_config(), .text = ssh_config(installation_.program, folder_)});
   for (Command& command :
        payload_commands(installation_, builder_, module_cache().folder(modules_recipe_), folder_)) {
     all.emplace_back(std::move(command));
   }
-  return all;
 }
 
 Command Plan::server() const {

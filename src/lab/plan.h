@@ -4,29 +4,21 @@
 
 #include <filesystem>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "base/error.h"
 #include "base/process.h"
 #include "lab/cache.h"
+#include "lab/control_plane.h"
 #include "lab/guest_image.h"
 #include "lab/installation.h"
 #include "lab/lab.h"
 #include "lab/machine.h"
+#include "lab/preparation.h"
 #include "lab/run_folder.h"
 #include "topology/topology.h"
 
 namespace mockdev::lab {
-
-/// A small file to be written.
-struct FileText {
-  std::filesystem::path path;
-  std::string text;
-};
-
-/// One thing to do in the run folder.
-using Preparation = std::variant<Command, FileText>;
 
 class Plan {
  public:
@@ -42,7 +34,10 @@ class Plan {
   /// Why it is not KVM. Empty: it is, or was not to be.
   [[nodiscard]] const std::string& why_not_kvm() const { return why_not_kvm_; }
 
-  /// For qemu_recipe and guest_recipe.
+  /// Without machines there is no need of QEMU, a guest image, modules and a device server.
+  [[nodiscard]] bool has_machines() const { return !nodes_.empty(); }
+
+  /// For all recipes but modules_recipe.
   [[nodiscard]] const Cache& cache() const { return cache_; }
   /// Not there where this computer's own QEMU will do.
   [[nodiscard]] const std::optional<Recipe>& qemu_recipe() const { return qemu_recipe_; }
@@ -52,6 +47,18 @@ class Plan {
   [[nodiscard]] Cache module_cache() const { return Cache(image().modules()); }
   [[nodiscard]] const Recipe& modules_recipe() const { return modules_recipe_; }
   [[nodiscard]] QemuProgram qemu() const;
+
+  [[nodiscard]] bool has_kubernetes() const { return kubernetes_version_.has_value(); }
+  [[nodiscard]] const std::optional<KubernetesVersion>& kubernetes_version() const {
+    return kubernetes_version_;
+  }
+  /// Not there where ready-made programs were given.
+  [[nodiscard]] const std::optional<Recipe>& kubernetes_recipe() const {
+    return kubernetes_recipe_;
+  }
+  [[nodiscard]] const Recipe& etcd_recipe() const { return etcd_recipe_; }
+  /// Only with Kubernetes.
+  [[nodiscard]] ControlPlane control_plane() const;
 
   /// Fill the run folder: folders, keys, configuration, payload disk.
   [[nodiscard]] std::vector<Preparation> preparations() const;
@@ -69,21 +76,30 @@ class Plan {
   [[nodiscard]] Result<void> choose_sizes(const UpOptions& options);
   [[nodiscard]] Result<void> choose_accelerator(Accelerator wanted);
   [[nodiscard]] Result<void> choose_recipes();
+  [[nodiscard]] Result<void> choose_kubernetes(const UpOptions& options);
+  [[nodiscard]] Result<void> choose_kubernetes_recipes();
+  void add_machine_preparations(std::vector<Preparation>& all) const;
 
   Installation installation_;
   Builder builder_;
   RunFolder folder_;
   Cache cache_;
   std::filesystem::path topology_file_;
-  std::vector<topology::Node> nodes_;
-  std::vector<unsigned> cpus_;     ///< of each node
-  std::vector<ByteCount> memory_;  ///< of each node
+  std::size_t nodes_in_topology_ = 0;
+  std::vector<topology::Node> nodes_;  ///< those that are to be started
+  std::vector<unsigned> cpus_;         ///< of each node
+  std::vector<ByteCount> memory_;      ///< of each node
   Accelerator accelerator_ = Accelerator::tcg;
   std::string why_not_kvm_;
   QemuProgram host_qemu_;
   std::optional<Recipe> qemu_recipe_;
   Recipe guest_recipe_;
   Recipe modules_recipe_;
+  std::optional<KubernetesVersion> kubernetes_version_;
+  std::filesystem::path kubernetes_programs_;  ///< ready-made; empty: built
+  std::optional<Recipe> kubernetes_recipe_;
+  Recipe etcd_recipe_;
+  ControlPlanePorts ports_ = {};
 };
 
 /// The file that a topology's name or path means. The error lists the ready-made ones.

@@ -3,15 +3,12 @@
 
 #include <charconv>
 
-#include "base/file.h"
-#include "lab/debian_tree.h"
-#include "lab/mirror.h"
+#include "lab/program_tree.h"
 
 namespace mockdev::lab {
 namespace {
 
 constexpr std::string_view kName = "qemu-system-x86_64";
-constexpr std::string_view kLibraries = "usr/lib/x86_64-linux-gnu";
 
 /// Takes a number off the front of a text.
 unsigned take_number(std::string_view& text) {
@@ -44,30 +41,21 @@ QemuProgram host_qemu() {
 }
 
 Result<Recipe> qemu_recipe(const Installation& installation, const Builder& builder) {
-  const auto packages = read_packages(installation.lab() / "qemu/packages");
-  if (!packages) return std::unexpected(packages.error());
-  const auto mirror = debian_mirror();
-  if (!mirror) return std::unexpected(mirror.error());
-  const TreeSpec spec{.packages = *packages, .only_unpacked = true, .backports = true};
-  // The key is without the mirror: all mirrors have the same packages.
-  return Recipe{.name = "qemu",
-                .key = content_key(mmdebstrap(spec, "", "")),
-                .steps = [=](const std::filesystem::path& folder) -> std::vector<RecipeStep> {
-                  return {{.note = "QEMU's packages",
-                           .command = builder.command(mmdebstrap(spec, *mirror, folder / "tree"))}};
-                }};
+  return program_tree_recipe({.name = "qemu",
+                              .note = "QEMU's packages",
+                              .packages = installation.lab() / "qemu/packages",
+                              .backports = true},
+                             builder);
 }
 
 QemuProgram qemu_of(const std::filesystem::path& folder) {
-  const std::filesystem::path tree = folder / "tree";
-  return {tree / kLibraries / "ld-linux-x86-64.so.2",
-          "--library-path",
-          tree / kLibraries,
-          tree / "usr/bin" / kName,
-          "-L",
-          tree / "usr/share/qemu",
-          "-L",
-          tree / "usr/share/seabios"};
+  QemuProgram program = tree_program(folder, fmt::format("usr/bin/{}", kName));
+  // Where its firmware is, which it would look for on this computer.
+  for (const char* data : {"usr/share/qemu", "usr/share/seabios"}) {
+    program.emplace_back("-L");
+    program.push_back(folder / "tree" / data);
+  }
+  return program;
 }
 
 }  // namespace mockdev::lab

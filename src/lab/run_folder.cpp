@@ -48,7 +48,9 @@ Result<RunFolder> RunFolder::of(std::string_view lab) {
 }
 
 Result<void> RunFolder::check_socket_paths(const std::vector<topology::Node>& nodes) const {
-  if (auto fits = check_length(control_socket()); !fits) return fits;
+  for (const fs::path& socket : {control_socket(), kubernetes().etcd_socket()}) {
+    if (auto fits = check_length(socket); !fits) return fits;
+  }
   for (const topology::Node& node : nodes) {
     if (auto fits = check_length(longest_name(machine(node.name).shared_socket())); !fits) {
       return fits;

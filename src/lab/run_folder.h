@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "topology/topology.h"
 
@@ -28,6 +30,28 @@ struct MachineFolder {
   [[nodiscard]] std::filesystem::path console_lock() const { return path / "console.lock"; }
 };
 
+/// The paths of a lab's Kubernetes. Certificates and components go by their names there.
+struct KubernetesFolder {
+  std::filesystem::path path;
+
+  [[nodiscard]] std::filesystem::path certificates() const { return path / "certificates"; }
+  [[nodiscard]] std::filesystem::path certificate(std::string_view name) const {
+    return certificates() / fmt::format("{}.crt", name);
+  }
+  [[nodiscard]] std::filesystem::path key(std::string_view name) const {
+    return certificates() / fmt::format("{}.key", name);
+  }
+  /// Of a component of the control plane.
+  [[nodiscard]] std::filesystem::path kubeconfig(std::string_view name) const {
+    return path / fmt::format("{}.kubeconfig", name);
+  }
+  [[nodiscard]] std::filesystem::path log(std::string_view name) const {
+    return path / fmt::format("{}.log", name);
+  }
+  [[nodiscard]] std::filesystem::path etcd_data() const { return path / "etcd-data"; }
+  [[nodiscard]] std::filesystem::path etcd_socket() const { return path / "etcd"; }
+};
+
 /// The paths of a lab.
 class RunFolder {
  public:
@@ -44,6 +68,9 @@ class RunFolder {
   [[nodiscard]] std::filesystem::path control_socket() const { return path_ / "control"; }
   [[nodiscard]] std::filesystem::path devices() const { return path_ / "devices"; }
   [[nodiscard]] std::filesystem::path server_log() const { return path_ / "server.log"; }
+  /// For kubectl and every other client of the user's.
+  [[nodiscard]] std::filesystem::path kubeconfig() const { return path_ / "kubeconfig"; }
+  [[nodiscard]] KubernetesFolder kubernetes() const { return {path_ / "kubernetes"}; }
   [[nodiscard]] std::filesystem::path ssh_config() const { return path_ / "ssh_config"; }
   [[nodiscard]] std::filesystem::path payload() const { return path_ / "payload"; }
   [[nodiscard]] std::filesystem::path payload_disk() const { return path_ / "payload.img"; }

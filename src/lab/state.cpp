@@ -49,6 +49,29 @@ NodeState node_of(const Json& json) {
           .ssh = json.at("ssh").get<ProcessId>()};
 }
 
+Json kubernetes_json(const KubernetesState& kubernetes) {
+  Json components = Json::array();
+  for (const ComponentState& component : kubernetes.components) {
+    components.push_back({{"name", component.name}, {"process", component.process}});
+  }
+  return {{"version", kubernetes.version},
+          {"programs", kubernetes.programs.native()},
+          {"server", kubernetes.server},
+          {"components", std::move(components)}};
+}
+
+KubernetesState kubernetes_of(const Json& json) {
+  KubernetesState kubernetes{.version = json.at("version").get<std::string>(),
+                             .programs = json.at("programs").get<std::string>(),
+                             .server = json.at("server").get<std::string>(),
+                             .components = {}};
+  for (const Json& component : json.at("components")) {
+    kubernetes.components.push_back({.name = component.at("name").get<std::string>(),
+                                     .process = component.at("process").get<ProcessId>()});
+  }
+  return kubernetes;
+}
+
 LabState state_of(const Json& json) {
   LabState state{
       .topology = json.at("topology").get<std::string>(),
@@ -58,8 +81,10 @@ LabState state_of(const Json& json) {
       .ready = json.at("ready").get<bool>(),
       .server = json.at("server").get<ProcessId>(),
       .nodes = {},
+      .kubernetes = {},
   };
   for (const Json& node : json.at("nodes")) state.nodes.push_back(node_of(node));
+  if (json.contains("kubernetes")) state.kubernetes = kubernetes_of(json.at("kubernetes"));
   return state;
 }
 
@@ -69,6 +94,8 @@ void forget_processes(LabState& state) {
     node.qemu = {};
     node.ssh = {};
   }
+  if (!state.kubernetes) return;
+  for (ComponentState& component : state.kubernetes->components) component.process = {};
 }
 
 }  // namespace
@@ -84,6 +111,7 @@ std::string to_json(const LabState& state, std::string_view boot) {
       {"nodes", Json::array()},
   };
   for (const NodeState& node : state.nodes) json["nodes"].push_back(node_json(node));
+  if (state.kubernetes) json["kubernetes"] = kubernetes_json(*state.kubernetes);
   return json.dump(2) + "\n";
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,13 +26,30 @@ struct NodeState {
   bool operator==(const NodeState&) const = default;
 };
 
+struct ComponentState {
+  std::string name;
+  ProcessId process = {};
+
+  bool operator==(const ComponentState&) const = default;
+};
+
+struct KubernetesState {
+  std::string version;                     ///< "1.36.3"
+  std::filesystem::path programs;          ///< the folder that has kubectl
+  std::string server;                      ///< URL of the API server
+  std::vector<ComponentState> components;  ///< in the order of their start
+
+  bool operator==(const KubernetesState&) const = default;
+};
+
 struct LabState {
   std::string topology;  ///< the file it was made from
   Accelerator accelerator = Accelerator::automatic;
   std::chrono::sys_seconds started;
-  bool ready = false;  ///< `up` has finished
-  ProcessId server = {};
+  bool ready = false;     ///< `up` has finished
+  ProcessId server = {};  ///< of the devices; a lab without machines has none
   std::vector<NodeState> nodes;
+  std::optional<KubernetesState> kubernetes;
 
   bool operator==(const LabState&) const = default;
 };

@@ -23,11 +23,25 @@ LabState a_state() {
                      .devices = 4,
                      .qemu = {.pid = 20, .start_time = 21},
                      .ssh = {.pid = 30, .start_time = 31}},
-                    {.name = "node1", .devices = 0}}};
+                    {.name = "node1", .devices = 0}},
+          .kubernetes = KubernetesState{
+              .version = "1.36.3",
+              .programs = "/a/folder",
+              .server = "https://127.0.0.1:6443",
+              .components = {{.name = "etcd", .process = {.pid = 40, .start_time = 41}},
+                             {.name = "apiserver"}}}};
+}
+
+LabState a_state_without_kubernetes() {
+  LabState state = a_state();
+  state.kubernetes.reset();
+  return state;
 }
 
 TEST(LabState, ComesBackAsItWas) {
-  EXPECT_EQ(from_json(to_json(a_state(), "boot"), "boot").value(), a_state());
+  for (const LabState& state : {a_state(), a_state_without_kubernetes()}) {
+    EXPECT_EQ(from_json(to_json(state, "boot"), "boot").value(), state);
+  }
 }
 
 TEST(LabState, HasNoProcessesOfAnEarlierBoot) {
@@ -35,6 +49,7 @@ TEST(LabState, HasNoProcessesOfAnEarlierBoot) {
   expected.server = {};
   expected.nodes[0].qemu = {};
   expected.nodes[0].ssh = {};
+  expected.kubernetes->components[0].process = {};
   EXPECT_EQ(from_json(to_json(a_state(), "boot"), "another").value(), expected);
 }
 

@@ -8,7 +8,7 @@
 #include "lab/file_lock.h"
 #include "lab/installation.h"
 #include "lab/lab.h"
-#include "lab/node_choice.h"
+#include "lab/part_choice.h"
 #include "lab/run_folder.h"
 #include "lab/state.h"
 
@@ -28,11 +28,29 @@ NodeStatus node_status(const RunFolder& folder, const NodeState& node) {
           .serial_log = machine.serial_log()};
 }
 
+KubernetesStatus kubernetes_status(const RunFolder& folder, const KubernetesState& kubernetes) {
+  KubernetesStatus status{.version = kubernetes.version,
+                          .server = kubernetes.server,
+                          .kubeconfig = folder.kubeconfig(),
+                          .programs = kubernetes.programs,
+                          .components = {}};
+  for (const ComponentState& component : kubernetes.components) {
+    status.components.push_back({.name = component.name,
+                                 .running = is_running(component.process),
+                                 .pid = component.process.pid,
+                                 .log = folder.kubernetes().log(component.name)});
+  }
+  return status;
+}
+
 State overall(const RunFolder& folder, const LabState& state, const LabStatus& status) {
   if (!state.ready) return FileLock::is_taken(folder.lock()) ? State::starting : State::broken;
-  const bool all_run =
-      status.server_running && std::ranges::all_of(status.nodes, &NodeStatus::running);
-  return all_run ? State::running : State::broken;
+  const bool machines_run =
+      status.nodes.empty() ||
+      (status.server_running && std::ranges::all_of(status.nodes, &NodeStatus::running));
+  const bool cluster_runs = !status.kubernetes || std::ranges::all_of(status.kubernetes->components,
+                                                                      &ComponentStatus::running);
+  return machines_run && cluster_runs ? State::running : State::broken;
 }
 
 LabStatus lab_status(const RunFolder& folder, const LabState& state) {
@@ -45,8 +63,10 @@ LabStatus lab_status(const RunFolder& folder, const LabState& state) {
                    .server_running = is_running(state.server),
                    .server_pid = state.server.pid,
                    .control_socket = folder.control_socket(),
-                   .nodes = {}};
+                   .nodes = {},
+                   .kubernetes = {}};
   for (const NodeState& node : state.nodes) status.nodes.push_back(node_status(folder, node));
+  if (state.kubernetes) status.kubernetes = kubernetes_status(folder, *state.kubernetes);
   status.state = overall(folder, state, status);
   return status;
 }
@@ -102,6 +122,7 @@ Result<LabStatus> status(std::string_view name) {
 Result<fs::path> control_socket(std::string_view name) {
   const auto lab = status(name);
   if (!lab) return std::unexpected(lab.error());
+  if (lab->nodes.empty()) return fail("lab {}: has no machines, and so no devices", name);
   if (!lab->server_running) {
     return fail("lab {}: its device server does not run; mock-device down cleans up", name);
   }
@@ -112,8 +133,14 @@ Result<NodeStatus> choose_node(const LabStatus& lab, std::string_view name) {
   const auto node = std::ranges::find_if(
       lab.nodes, [name](const NodeStatus& one) { return name.empty() || one.name == name; });
   if (node != lab.nodes.end()) return *node;
+  if (lab.nodes.empty()) return fail("lab {}: has no machines", lab.name);
   return fail("lab {}: has no node {}; it has {}", lab.name, name,
               fmt::join(lab.nodes | std::views::transform(&NodeStatus::name), ", "));
+}
+
+std::unexpected<Error> no_kubernetes(std::string_view lab) {
+  return fail("lab {}: has no Kubernetes; mock-device up --kubernetes VERSION starts one that has",
+              lab);
 }
 
 Result<NodeStatus> choose_running_node(const LabStatus& lab, std::string_view name) {

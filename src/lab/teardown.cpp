@@ -2,6 +2,7 @@
 #include "lab/teardown.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "lab/ssh.h"
 
@@ -49,6 +50,11 @@ Result<void> tear_down(const RunFolder& folder, const LabState& state) {
   }
   // After the guests: QEMU does not survive a server that goes in the middle of a request.
   stop_it(state.server);
+  if (state.kubernetes) {
+    for (const ComponentState& component : std::views::reverse(state.kubernetes->components)) {
+      stop_it(component.process);
+    }
+  }
   // A process that could not be stopped must be found again.
   if (!result) return result;
   std::error_code error;

@@ -21,6 +21,7 @@ constexpr std::array kTools{
     Tool{.program = "mke2fs", .package = "e2fsprogs"},
     Tool{.program = "mmdebstrap", .package = "mmdebstrap"},
     Tool{.program = "newuidmap", .package = "uidmap"},
+    Tool{.program = "openssl", .package = "openssl"},
     Tool{.program = "ssh", .package = "openssh-client"},
     Tool{.program = "ssh-keygen", .package = "openssh-client"},
     Tool{.program = "unshare", .package = "util-linux"},

@@ -14,11 +14,6 @@
 namespace mockdev::cli {
 namespace {
 
-Result<std::filesystem::path> parse_path(std::string_view text) {
-  if (text.empty()) return fail("a path is missing");
-  return std::filesystem::path(text);
-}
-
 /// The value that was typed for an option.
 template <typename T = std::string>
 std::optional<T> typed_value(const Typed& typed, const std::string& name) {
@@ -87,6 +82,14 @@ Values words(std::vector<Candidate> (*now)(const Typed&)) {
   return {.kind = Values::Kind::words, .words = now};
 }
 
+Result<unsigned> parse_number_from(unsigned least, std::string_view text) {
+  unsigned number = 0;
+  const char* const end = std::to_address(text.end());
+  const auto [rest, error] = std::from_chars(std::to_address(text.begin()), end, number);
+  if (error == std::errc{} && rest == end && number >= least) return number;
+  return fail("{} is not a whole number from {}", text, least);
+}
+
 OptionRules add_control(Command& command, Source& into) {
   return command.value("--control", parse_path, into.control, "SOCKET",
                        "The server with this control socket.", {.kind = Values::Kind::files});
@@ -99,12 +102,17 @@ Result<std::string> parse_text(std::string_view text) {
   return std::string(text);
 }
 
+Result<std::filesystem::path> parse_path(std::string_view text) {
+  if (text.empty()) return fail("a path is missing");
+  return std::filesystem::path(text);
+}
+
+Result<unsigned> parse_whole(std::string_view text) {
+  return parse_number_from(0, text);
+}
+
 Result<unsigned> parse_count(std::string_view text) {
-  unsigned count = 0;
-  const char* const end = std::to_address(text.end());
-  const auto [rest, error] = std::from_chars(std::to_address(text.begin()), end, count);
-  if (error == std::errc{} && rest == end && count > 0) return count;
-  return fail("{} is not a whole number from 1", text);
+  return parse_number_from(1, text);
 }
 
 Result<double> parse_real(std::string_view text) {

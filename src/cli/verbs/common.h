@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,8 @@ inline constexpr std::array<std::pair<std::string_view, Output>, 3> kOutputs = {
 
 // Parsers for Command::value.
 [[nodiscard]] Result<std::string> parse_text(std::string_view text);
+[[nodiscard]] Result<std::filesystem::path> parse_path(std::string_view text);
+[[nodiscard]] Result<unsigned> parse_whole(std::string_view text);  ///< 0 and more
 [[nodiscard]] Result<unsigned> parse_count(std::string_view text);  ///< 1 and more
 [[nodiscard]] Result<double> parse_real(std::string_view text);     ///< finite
 

@@ -11,10 +11,14 @@ namespace {
 
 using lab::LogSource;
 
-constexpr std::array<std::pair<std::string_view, LogSource>, 3> kSources = {{
+constexpr std::array<std::pair<std::string_view, LogSource>, 7> kSources = {{
     {"serial", LogSource::serial},
     {"qemu", LogSource::qemu},
     {"server", LogSource::server},
+    {"etcd", LogSource::etcd},
+    {"apiserver", LogSource::apiserver},
+    {"controller-manager", LogSource::controller_manager},
+    {"scheduler", LogSource::scheduler},
 }};
 
 struct Options {
@@ -37,8 +41,10 @@ void declare(Command& command) {
   lab::LogOptions& logs = options->logs;
   add_lab(command, options->lab);
   add_node(command, logs.node);
-  command.choice("--source", kSources, logs.source,
-                 "Whose words: the machine's on its serial port, QEMU's or the server's.");
+  command.choice(
+      "--source", kSources, logs.source,
+      "Whose words: the machine's on its serial port, QEMU's, the device server's or those "
+      "of a part of the control plane. Without it: serial.");
   command.value("--tail", parse_count, logs.tail, "N", "Only the last N lines.");
   command.flag("--follow,-f", logs.follow, "Goes on with what is written from now on.");
   command.runs([options](Console& console, const Program&) { return run(*options, console); });
@@ -53,7 +59,7 @@ constexpr std::array<Verb::Example, 1> kExamples = {{
 constexpr Verb kLogs = {
     .name = "logs",
     .group = "Labs",
-    .summary = "Prints what a machine, QEMU or the server has written",
+    .summary = "Prints what a machine or a program of a lab has written",
     .description = "",
     .examples = kExamples,
     .declare = declare,

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <fmt/chrono.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/table.h"
@@ -13,6 +14,8 @@
 namespace mockdev::cli {
 namespace {
 
+using lab::ComponentStatus;
+using lab::KubernetesStatus;
 using lab::LabStatus;
 using lab::NodeStatus;
 using lab::State;
@@ -51,6 +54,23 @@ Document document_of(const NodeStatus& node) {
   };
 }
 
+Document document_of(const KubernetesStatus& kubernetes) {
+  Document components = Document::array();
+  for (const ComponentStatus& component : kubernetes.components) {
+    components.push_back({{"name", component.name},
+                          {"running", component.running},
+                          {"pid", pid_or_null(component.pid)},
+                          {"log", component.log.native()}});
+  }
+  return {
+      {"version", kubernetes.version},
+      {"server", kubernetes.server},
+      {"kubeconfig", kubernetes.kubeconfig.native()},
+      {"programs", kubernetes.programs.native()},
+      {"components", std::move(components)},
+  };
+}
+
 Document document_of(const LabStatus& lab) {
   Document nodes = Document::array();
   for (const NodeStatus& node : lab.nodes) nodes.push_back(document_of(node));
@@ -66,6 +86,7 @@ Document document_of(const LabStatus& lab) {
         {"pid", pid_or_null(lab.server_pid)},
         {"control_socket", lab.control_socket.native()}}},
       {"nodes", std::move(nodes)},
+      {"kubernetes", lab.kubernetes ? document_of(*lab.kubernetes) : Document(nullptr)},
   };
 }
 
@@ -89,18 +110,39 @@ std::string pid_text(pid_t pid) {
   return pid == 0 ? "" : std::to_string(pid);
 }
 
+/// "1.36.3", and what of it is gone.
+Cell kubernetes_cell(const LabStatus& lab) {
+  if (!lab.kubernetes) return {""};
+  std::vector<std::string> gone;
+  for (const ComponentStatus& component : lab.kubernetes->components) {
+    if (!component.running) gone.push_back(component.name);
+  }
+  const std::string& version = lab.kubernetes->version;
+  if (gone.empty() || lab.state == State::starting) return {version};
+  return {fmt::format("{} without {}", version, fmt::join(gone, ", ")), Color::red};
+}
+
 Table table_of(const std::vector<LabStatus>& labs) {
-  Table table({"LAB", "STATE", "NODE", "MACHINE", "PID", "DEVICES", "RUN BY", "SINCE"});
+  Table table(
+      {"LAB", "STATE", "NODE", "MACHINE", "PID", "DEVICES", "RUN BY", "KUBERNETES", "SINCE"});
   for (const LabStatus& lab : labs) {
-    const std::string runner(lab::to_string(lab.accelerator));
     if (lab.nodes.empty()) {
-      table.add(
-          {lab.name, state_cell(lab), {""}, {""}, {""}, {""}, runner, time_text(lab.started)});
+      table.add({lab.name,
+                 state_cell(lab),
+                 {""},
+                 {""},
+                 {""},
+                 {""},
+                 {""},
+                 kubernetes_cell(lab),
+                 time_text(lab.started)});
     }
+    const std::string runner(lab::to_string(lab.accelerator));
     for (const NodeStatus& node : lab.nodes) {
       table.add({lab.name, state_cell(lab), node.name,
                  std::string(node.running ? "running" : "off"), pid_text(node.pid),
-                 std::to_string(node.devices), runner, time_text(lab.started)});
+                 std::to_string(node.devices), runner, kubernetes_cell(lab),
+                 time_text(lab.started)});
     }
   }
   return table;
@@ -138,8 +180,9 @@ constexpr Verb kStatus = {
     .group = "Labs",
     .summary = "Shows the labs of this user and their machines",
     .description =
-        "A lab is `starting` while `mock-device up` is at work, `running` when its server and all "
-        "of its machines run, and `broken` when one of them is gone: `mock-device down` cleans up.",
+        "A lab is `starting` while `mock-device up` is at work, `running` when its device server, "
+        "all of its machines and all of its control plane run, and `broken` when one of them is "
+        "gone: `mock-device down` cleans up.",
     .examples = {},
     .declare = declare,
 };

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <fmt/ostream.h>
 
@@ -22,14 +24,10 @@ constexpr std::array<std::pair<std::string_view, Accelerator>, 3> kAccelerators 
     {"tcg", Accelerator::tcg},
 }};
 
-enum class Kubernetes : std::uint8_t { none };
-constexpr std::array<std::pair<std::string_view, Kubernetes>, 1> kKubernetes = {{
-    {"none", Kubernetes::none},
-}};
+constexpr std::string_view kNoKubernetes = "none";
 
 struct Options {
   lab::UpOptions up;
-  Kubernetes kubernetes = Kubernetes::none;
   bool dry_run = false;
 };
 
@@ -37,6 +35,19 @@ Result<std::chrono::seconds> parse_seconds(std::string_view text) {
   const auto count = parse_count(text);
   if (!count) return std::unexpected(count.error());
   return std::chrono::seconds{*count};
+}
+
+Result<std::optional<lab::KubernetesVersion>> parse_kubernetes(std::string_view text) {
+  if (text == kNoKubernetes) return std::nullopt;
+  const auto version = lab::parse_kubernetes_version(text);
+  if (!version) return std::unexpected(version.error());
+  return *version;
+}
+
+std::vector<Candidate> kubernetes_candidates(const Typed& /*typed*/) {
+  std::vector<Candidate> words = {{.word = std::string(kNoKubernetes)}};
+  for (const std::string& minor : lab::kubernetes_minors()) words.push_back({.word = minor});
+  return words;
 }
 
 Result<Exit> print_commands(const Options& options, Console& console) {
@@ -52,10 +63,11 @@ Result<Exit> run(const Options& options, Console& console) {
   if (auto done = lab::up(options.up, *progress); !done) return std::unexpected(done.error());
   const std::string which =
       options.up.name == lab::kDefaultName ? "" : fmt::format(" --lab {}", options.up.name);
-  fmt::print(console.err,
-             "The lab \"{0}\" is up. \"mock-device exec{1}\" opens a shell in it, "
-             "\"mock-device down{1}\" ends it.\n",
-             options.up.name, which);
+  const std::string use = options.up.nodes == 0U
+                              ? fmt::format("\"mock-device kubectl{} -- get ns\" asks it", which)
+                              : fmt::format("\"mock-device exec{}\" opens a shell in it", which);
+  fmt::print(console.err, "The lab \"{}\" is up. {}, \"mock-device down{}\" ends it.\n",
+             options.up.name, use, which);
   return Exit::success;
 }
 
@@ -69,8 +81,9 @@ void declare(Command& command) {
                   "its path or ends in .yaml. Without it: {}.",
                   up.topology),
       {.kind = Values::Kind::files});
-  command.value("--nodes", parse_count, up.nodes, "N",
-                "Only the first N machines of the topology. Without it: all of them.");
+  command.value("--nodes", parse_whole, up.nodes, "N",
+                "Only the first N machines of the topology; 0 with --kubernetes is a control plane "
+                "alone. Without it: all of them.");
   command.value("--cpus", parse_count, up.cpus, "N",
                 "Virtual CPUs of each machine. Without it: 2, or one a NUMA node.");
   command.value("--memory", parse_byte_count, up.memory, "SIZE",
@@ -80,16 +93,25 @@ void declare(Command& command) {
                  "works everywhere and is several times slower.");
   command.value("--boot-timeout", parse_seconds, up.boot_timeout, "SECONDS",
                 "How long a machine may take until it is ready. Without it: 300.");
-  command.choice("--kubernetes", kKubernetes, options->kubernetes,
-                 "What runs in the machines: none is Linux and the devices, nothing else.");
+  command.value("--kubernetes", parse_kubernetes, up.kubernetes, "VERSION",
+                fmt::format("Kubernetes of this version: {}, a full version such as 1.36.3, or "
+                            "none. Without it: none.",
+                            fmt::join(lab::kubernetes_minors(), ", ")),
+                {.kind = Values::Kind::words, .words = kubernetes_candidates});
+  command.value("--kubernetes-bin", parse_path, up.kubernetes_programs, "FOLDER",
+                "Kubernetes' programs are in this folder, ready to run. Without it: they are built "
+                "and kept.",
+                {.kind = Values::Kind::folders});
   command.flag("--dry-run", options->dry_run, "Prints the commands instead of running them.");
   command.runs([options](Console& console, const Program&) { return run(*options, console); });
 }
 
-constexpr std::array<Verb::Example, 2> kExamples = {{
+constexpr std::array<Verb::Example, 3> kExamples = {{
     {.line = "mock-device up", .meaning = "Starts the lab \"default\"."},
     {.line = "mock-device up --lab big --topology ./big.yaml --memory 4GiB",
      .meaning = "Starts a second lab beside it, from a file."},
+    {.line = "mock-device up --nodes 0 --kubernetes 1.36",
+     .meaning = "Starts a Kubernetes that has no nodes, in seconds."},
 }};
 
 }  // namespace
@@ -102,6 +124,9 @@ constexpr Verb kUp = {
         "A lab is what a topology says: each machine of it becomes a QEMU guest, and one "
         "mock-accel-server serves the devices of all of them. The verb ends when every machine "
         "answers and shows its devices; they run on until `mock-device down`.\n\n"
+        "With `--kubernetes` the lab has a control plane as well: etcd, API server, controller "
+        "manager and scheduler on this computer's loopback address, with DRA and all of its API "
+        "versions switched on.\n\n"
         "The first time, what the machines need is made and kept for the next time, which takes "
         "some minutes. Ctrl-C at any moment stops and removes what has been started.",
     .examples = kExamples,

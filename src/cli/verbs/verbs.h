@@ -15,6 +15,7 @@ extern const Verb kStatus;
 extern const Verb kExec;
 extern const Verb kConsole;
 extern const Verb kLogs;
+extern const Verb kKubectl;
 // Devices.
 extern const Verb kDevices;
 extern const Verb kTopology;

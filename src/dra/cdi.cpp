@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dra/cdi.h"
+
+#include <algorithm>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+
+namespace mockdev::dra {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// The oldest version with hostPath: containerd 1.7 and podman 4 take nothing newer.
+constexpr const char* kCdiVersion = "0.5.0";
+constexpr std::string_view kSuffix = ".json";
+constexpr ByteCount kFileLimit = 1_MiB;
+constexpr const char* kClass = "claim";
+
+std::string container_node(const CdiDevice& device) {
+  return "/dev/" + device.kernel_name;
+}
+
+json device_json(const ClaimUid& claim, std::size_t place, const CdiDevice& device,
+                 const fs::path& dev) {
+  json env = json::array();
+  const auto set = [&](std::string_view name, std::string_view value) {
+    env.push_back(fmt::format("MOCK_ACCEL_{}_{}={}", place, name, value));
+  };
+  set("NAME", device.kernel_name);
+  set("UUID", device.uuid);
+  set("PCI", device.pci);
+  set("NUMA", device.numa);
+  set("NODE", container_node(device));
+  for (const auto& [name, value] : device.env) env.push_back(fmt::format("{}={}", name, value));
+  return {{"name", fmt::format("{}-{}", claim, device.device)},
+          {"containerEdits",
+           {{"env", std::move(env)},
+            {"deviceNodes",
+             {{{"path", container_node(device)},
+               {"hostPath", (dev / device.kernel_name).native()},
+               {"type", "c"},
+               {"permissions", "rw"}}}}}}};
+}
+
+json common_env(const std::vector<CdiDevice>& devices) {
+  std::vector<std::string> names;
+  for (const CdiDevice& device : devices) names.push_back(device.kernel_name);
+  json env = {fmt::format("MOCK_ACCEL_DEVICES={}", fmt::join(names, ","))};
+  if (devices.size() == 1) {
+    env.push_back("MOCK_ACCEL_UUID=" + devices.front().uuid);
+    env.push_back("MOCK_ACCEL_PCI=" + devices.front().pci);
+    env.push_back("MOCK_ACCEL_DEVICE=" + container_node(devices.front()));
+  }
+  return env;
+}
+
+}  // namespace
+
+CdiFolder::CdiFolder(fs::path folder, DriverName driver, fs::path dev)
+    : folder_(std::move(folder)), driver_(std::move(driver)), dev_(std::move(dev)) {}
+
+std::string CdiFolder::device_id(const ClaimUid& claim, const DeviceName& device) const {
+  return fmt::format("k8s.{}/{}={}-{}", driver_, kClass, claim, device);
+}
+
+std::string CdiFolder::prefix() const {
+  return fmt::format("k8s.{}-{}_", driver_, kClass);
+}
+
+fs::path CdiFolder::file(const ClaimUid& claim) const {
+  return folder_ / fmt::format("{}{}{}", prefix(), claim, kSuffix);
+}
+
+Result<void> CdiFolder::write(const ClaimUid& claim, const std::vector<CdiDevice>& devices) const {
+  json list = json::array();
+  for (const CdiDevice& device : devices) {
+    list.push_back(device_json(claim, list.size(), device, dev_));
+  }
+  const json spec = {{"cdiVersion", kCdiVersion},
+                     {"kind", fmt::format("k8s.{}/{}", driver_, kClass)},
+                     {"containerEdits", {{"env", common_env(devices)}}},
+                     {"devices", std::move(list)}};
+  constexpr int kIndent = 2;
+  const std::string content = spec.dump(kIndent, ' ', false, json::error_handler_t::replace) + "\n";
+  if (const auto present = read_file(file(claim), kFileLimit); present && *present == content) {
+    return {};
+  }
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  if (error) return fail("CDI folder {}: {}", folder_.native(), error.message());
+  if (auto written = write_file(file(claim), content); !written) {
+    return with_context("CDI file", written.error());
+  }
+  return {};
+}
+
+Result<void> CdiFolder::remove(const ClaimUid& claim) const {
+  std::error_code error;
+  fs::remove(file(claim), error);
+  if (error) return fail("CDI file {}: {}", file(claim).native(), error.message());
+  return {};
+}
+
+Result<std::vector<ClaimUid>> CdiFolder::claims() const {
+  std::vector<ClaimUid> claims;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder_, error); !error && entry != fs::directory_iterator{};
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().native();
+    if (!name.starts_with(prefix()) || !name.ends_with(kSuffix)) continue;
+    const std::size_t length = name.size() - prefix().size() - kSuffix.size();
+    claims.emplace_back(name.substr(prefix().size(), length));
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail("CDI folder {}: {}", folder_.native(), error.message());
+  }
+  std::ranges::sort(claims);
+  return claims;
+}
+
+void CdiFolder::remove_leftovers() const {
+  std::error_code error;
+  std::vector<fs::path> leftovers;
+  for (fs::directory_iterator entry(folder_, error); !error && entry != fs::directory_iterator{};
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().native();
+    if (name.starts_with(prefix()) && !name.ends_with(kSuffix)) leftovers.push_back(entry->path());
+  }
+  for (const fs::path& leftover : leftovers) fs::remove(leftover, error);
+}
+
+}  // namespace mockdev::dra

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// A ResourceClaim, as far as this driver has to do with it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/uuid.h"
+#include "dra/names.h"
+
+namespace mockdev::dra {
+
+/// Settings that a claim or a device class may carry for this driver:
+///
+///     opaque:
+///       driver: mock-accel.example.com
+///       parameters:
+///         apiVersion: config.mock-accel.example.com/v1
+///         kind: MockAccelConfig
+///         env:
+///           LOG_LEVEL: debug
+///
+/// `env` are variables for the containers that get the device: what a workload has to know about
+/// its use of the device, said once where the device is asked for. At most 32; names are those of
+/// C, and none may begin with MOCK_ACCEL_, which this driver sets itself.
+inline constexpr const char* kConfigKind = "MockAccelConfig";
+
+/// One device that the scheduler gave to the claim.
+struct AllocatedDevice {
+  std::string request;  ///< as the claim names it, without "/subrequest"
+  PoolName pool;
+  DeviceName device;
+  bool admin_access = false;              ///< looks at a device that may belong to somebody else
+  std::optional<std::string> share_id{};  ///< which share of a device that has several
+  std::map<std::string, std::string> env{};
+};
+
+struct Claim {
+  std::string ns;
+  std::string name;
+  ClaimUid uid;
+  std::vector<std::string> pods;         ///< names of those that it is reserved for
+  std::vector<AllocatedDevice> devices;  ///< of this driver only; may be none
+};
+
+/// "namespace/name (uid)", for the log.
+[[nodiscard]] std::string to_string(const Claim& claim);
+
+/// Reads a claim of any version from v1alpha3 to v1. Fails if it is not allocated, if its UID is
+/// not `expected` (it was replaced by another of its name), or if a setting for `driver` is wrong;
+/// the error names the field.
+[[nodiscard]] Result<Claim> parse_claim(const nlohmann::json& object, const ClaimUid& expected,
+                                        const DriverName& driver);
+
+/// The UUID that the claim is known by in a device: its UID, or where that is no UUID, one made
+/// from it that is the same each time.
+[[nodiscard]] Uuid owner_uuid(const ClaimUid& uid);
+
+}  // namespace mockdev::dra

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dra/claim_service.h"
+
+#include <cerrno>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+#include <sys/file.h>
+
+#include "base/log.h"
+
+namespace mockdev::dra {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+std::string to_string(const ClaimReference& claim) {
+  return fmt::format("claim={}/{} uid={}", claim.ns, claim.name, claim.uid);
+}
+
+std::string device_names(const std::vector<PreparedDevice>& devices) {
+  std::vector<std::string> names;
+  for (const PreparedDevice& device : devices) names.push_back(device.device.text());
+  return fmt::format("{}", fmt::join(names, ","));
+}
+
+milliseconds left_until(steady_clock::time_point deadline) {
+  return std::max(milliseconds(1),
+                  std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now()));
+}
+
+/// The same failure for everybody.
+template <typename T>
+std::vector<Result<T>> all_failed(std::size_t count, const Error& error) {
+  return std::vector<Result<T>>(count, std::unexpected(error));
+}
+
+}  // namespace
+
+/// The right to prepare and unprepare, among the threads of this process and among processes.
+class ClaimService::Turn {
+ public:
+  static Result<Turn> take(ClaimService& service, Deadline deadline) {
+    Turn turn;
+    turn.lock_ = std::unique_lock(service.turn_, std::defer_lock);
+    if (!turn.lock_.try_lock_until(deadline)) return fail("another call took too long");
+    const auto& path = service.settings_.lock_file;
+    if (path.empty()) return turn;
+    turn.file_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!turn.file_) return fail_errno(path, errno);
+    while (::flock(turn.file_.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno(path, errno);
+      if (steady_clock::now() >= deadline) {
+        return fail("{}: another process held it for too long", path.native());
+      }
+      constexpr milliseconds kPause{10};
+      std::this_thread::sleep_for(kPause);
+    }
+    return turn;
+  }
+
+ private:
+  std::unique_lock<std::timed_mutex> lock_;
+  UniqueFd file_;  // the lock on the file goes with it
+};
+
+ClaimService::ClaimService(kube::Api& api, Preparer& preparer, ClaimServiceSettings settings)
+    : api_(api), preparer_(preparer), settings_(std::move(settings)) {}
+
+Result<Claim> ClaimService::fetch(const ClaimReference& reference, Deadline deadline) {
+  const auto object = api_.get({.group = "resource.k8s.io",
+                                .version = settings_.api_version,
+                                .plural = "resourceclaims",
+                                .ns = reference.ns,
+                                .name = reference.name},
+                               {.timeout = left_until(deadline)});
+  if (!object) return std::unexpected(to_error(object.error()));
+  return parse_claim(*object, reference.uid, settings_.driver);
+}
+
+std::vector<ClaimHandler::Prepared> ClaimService::prepare(
+    const std::vector<ClaimReference>& claims) {
+  const Deadline deadline = steady_clock::now() + settings_.patience;
+  std::vector<Result<Claim>> fetched;
+  for (const ClaimReference& claim : claims) fetched.push_back(fetch(claim, deadline));
+
+  const auto turn = Turn::take(*this, deadline);
+  if (!turn) return all_failed<std::vector<PreparedDevice>>(claims.size(), turn.error());
+  std::vector<Prepared> results;
+  for (std::size_t index = 0; index < claims.size(); ++index) {
+    const auto& claim = fetched[index];
+    Prepared prepared = claim ? preparer_.prepare(*claim) : std::unexpected(claim.error());
+    if (prepared) {
+      log::info("prepared {} pod={} devices={}", to_string(claims[index]),
+                fmt::join(claim->pods, ","), device_names(*prepared));
+    } else {
+      log::error("preparing {}: {}", to_string(claims[index]), prepared.error().message);
+    }
+    results.push_back(std::move(prepared));
+  }
+  return results;
+}
+
+std::vector<Result<void>> ClaimService::unprepare(const std::vector<ClaimReference>& claims) {
+  const auto turn = Turn::take(*this, steady_clock::now() + settings_.patience);
+  if (!turn) return all_failed<void>(claims.size(), turn.error());
+  std::vector<Result<void>> results;
+  for (const ClaimReference& reference : claims) {
+    auto done = preparer_.unprepare(reference.uid);
+    if (done) {
+      log::info("unprepared {}", to_string(reference));
+    } else {
+      log::error("unpreparing {}: {}", to_string(reference), done.error().message);
+    }
+    results.push_back(std::move(done));
+  }
+  return results;
+}
+
+Result<unsigned> ClaimService::remove_orphans(const std::stop_token& stop) {
+  // Before the list: a claim that is prepared after it must not be missed in it.
+  const std::set<Uuid> holders = preparer_.holders();
+  if (holders.empty()) return 0;
+  const auto list = api_.list(
+      {.group = "resource.k8s.io", .version = settings_.api_version, .plural = "resourceclaims"},
+      {}, {.stop = stop});
+  if (!list) return std::unexpected(to_error(list.error()));
+  std::set<Uuid> living;
+  for (const auto& claim : list->value("items", nlohmann::json::array())) {
+    const nlohmann::json::json_pointer uid("/metadata/uid");
+    living.insert(owner_uuid(ClaimUid(claim.value(uid, std::string()))));
+  }
+  unsigned removed = 0;
+  for (const Uuid& holder : holders) {
+    if (living.contains(holder)) continue;
+    const auto turn = Turn::take(*this, steady_clock::now() + settings_.patience);
+    if (!turn) return std::unexpected(turn.error());
+    if (auto done = preparer_.remove_holder(holder); !done) return std::unexpected(done.error());
+    log::warn("claim uid={} no longer exists: its devices are free", holder);
+    ++removed;
+  }
+  return removed;
+}
+
+}  // namespace mockdev::dra

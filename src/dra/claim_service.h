@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kubelet's wishes for claims, from the claim's name to its prepared devices.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/unique_fd.h"
+#include "dra/claim.h"
+#include "dra/names.h"
+#include "dra/prepare.h"
+#include "kube/api.h"
+
+namespace mockdev::dra {
+
+/// A claim as the kubelet names it.
+struct ClaimReference {
+  std::string ns;
+  std::string name;
+  ClaimUid uid;
+};
+
+/// What the kubelet may ask of a driver. Any thread may call, several at a time. Each result stands
+/// for one claim: one that fails does not hold up the others.
+class ClaimHandler {
+ public:
+  using Prepared = Result<std::vector<PreparedDevice>>;
+
+  ClaimHandler() = default;
+  virtual ~ClaimHandler() = default;
+  ClaimHandler(const ClaimHandler&) = delete;
+  ClaimHandler& operator=(const ClaimHandler&) = delete;
+  ClaimHandler(ClaimHandler&&) = delete;
+  ClaimHandler& operator=(ClaimHandler&&) = delete;
+
+  /// Results in the order of `claims`.
+  [[nodiscard]] virtual std::vector<Prepared> prepare(
+      const std::vector<ClaimReference>& claims) = 0;
+  [[nodiscard]] virtual std::vector<Result<void>> unprepare(
+      const std::vector<ClaimReference>& claims) = 0;
+};
+
+struct ClaimServiceSettings {
+  DriverName driver;
+  std::string api_version;  ///< of resource.k8s.io
+  /// Held while something is prepared or unprepared, so that the old and the new agent of a rolling
+  /// update don't do it both at once. Empty: there is only one agent.
+  std::filesystem::path lock_file;
+  /// After this long a call gives up. The kubelet itself waits 45 seconds.
+  std::chrono::milliseconds patience{40000};
+};
+
+/// Asks the API server for each claim, before anything is locked: a slow server holds up only the
+/// call that waits for it. Then one call at a time prepares or unprepares.
+class ClaimService final : public ClaimHandler {
+ public:
+  /// `api` and `preparer` outlive this object.
+  ClaimService(kube::Api& api, Preparer& preparer, ClaimServiceSettings settings);
+
+  [[nodiscard]] std::vector<Prepared> prepare(const std::vector<ClaimReference>& claims) override;
+  [[nodiscard]] std::vector<Result<void>> unprepare(
+      const std::vector<ClaimReference>& claims) override;
+
+  /// Frees devices and removes CDI files of claims that no longer exist, as they are left where a
+  /// node lost its memory of them. Costs a list of all claims, and nothing if no claim is prepared.
+  /// The number of claims that it did away with.
+  [[nodiscard]] Result<unsigned> remove_orphans(const std::stop_token& stop = {});
+
+ private:
+  class Turn;
+  using Deadline = std::chrono::steady_clock::time_point;
+
+  [[nodiscard]] Result<Claim> fetch(const ClaimReference& reference, Deadline deadline);
+
+  kube::Api& api_;
+  Preparer& preparer_;
+  ClaimServiceSettings settings_;
+  std::timed_mutex turn_;
+};
+
+}  // namespace mockdev::dra

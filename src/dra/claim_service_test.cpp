@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dra/claim_service.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/file.h>
+
+#include "base/testing.h"
+#include "dra/testing.h"
+
+namespace mockdev::dra {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+const ClaimUid kUid("11111111-2222-4333-8444-555555555555");
+
+class Service : public testing::Test {
+ protected:
+  Service() { machine_.add("mock0"); }
+
+  [[nodiscard]] static kube::Resource resource(const std::string& name) {
+    return {.group = "resource.k8s.io",
+            .version = "v1",
+            .plural = "resourceclaims",
+            .ns = "default",
+            .name = name};
+  }
+  void add_claim(const std::string& name, const ClaimUid& uid) {
+    api_.put(resource(name), {{"metadata", {{"namespace", "default"}, {"uid", uid.text()}}},
+                              {"status",
+                               {{"allocation",
+                                 {{"devices",
+                                   {{"results",
+                                     {{{"request", "r"},
+                                       {"driver", "mock-accel.example.com"},
+                                       {"pool", "n1/numa0"},
+                                       {"device", "mock0"}}}}}}}}}}});
+  }
+  [[nodiscard]] ClaimService service(const std::filesystem::path& lock_file = {}) {
+    return {api_,
+            preparer_,
+            {.driver = DriverName("mock-accel.example.com"),
+             .api_version = "v1",
+             .lock_file = lock_file,
+             .patience = std::chrono::milliseconds(20)}};
+  }
+  static std::vector<ClaimReference> reference(const std::string& name,
+                                               const ClaimUid& uid = kUid) {
+    return {{.ns = "default", .name = name, .uid = uid}};
+  }
+
+  TemporaryFolder folder_;
+  FakeApi api_;
+  FakeAccelerators machine_;
+  Preparer preparer_{machine_, CdiFolder(folder_.path(), DriverName("mock-accel.example.com"))};
+};
+
+TEST_F(Service, PreparesWhatTheApiServerSays) {
+  add_claim("a", kUid);
+  auto service = this->service();
+  const auto prepared = service.prepare(reference("a"));
+  ASSERT_THAT(prepared, SizeIs(1));
+  ASSERT_TRUE(prepared[0]) << prepared[0].error().message;
+  EXPECT_EQ(prepared[0]->front().device, DeviceName("mock0"));
+  EXPECT_TRUE(service.unprepare(reference("a")).front());
+  EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
+}
+
+TEST_F(Service, AClaimThatFailsDoesNotHoldUpOthers) {
+  add_claim("a", kUid);
+  auto claims = reference("missing");
+  claims.push_back(reference("a").front());
+  const auto prepared = service().prepare(claims);
+  ASSERT_THAT(prepared, SizeIs(2));
+  EXPECT_THAT(prepared[0].error().message, HasSubstr("resourceclaims.resource.k8s.io"));
+  EXPECT_TRUE(prepared[1]);
+}
+
+TEST_F(Service, RefusesAClaimThatWasReplaced) {
+  add_claim("a", ClaimUid("new"));
+  EXPECT_THAT(service().prepare(reference("a"))[0].error().message, HasSubstr("it was replaced"));
+}
+
+TEST_F(Service, WaitsForTheOtherAgentOnlySoLong) {
+  add_claim("a", kUid);
+  const auto path = folder_.path() / "serialize.lock";
+  const UniqueFd other(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(::flock(other.get(), LOCK_EX), 0);
+  auto service = this->service(path);
+  EXPECT_THAT(service.prepare(reference("a"))[0].error().message,
+              HasSubstr("another process held it"));
+  EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
+  ASSERT_EQ(::flock(other.get(), LOCK_UN), 0);
+  EXPECT_TRUE(service.prepare(reference("a"))[0]);
+}
+
+TEST_F(Service, OrphansAreThoseWhoseClaimsAreGone) {
+  machine_.add("mock1");
+  add_claim("a", kUid);
+  auto service = this->service();
+  ASSERT_TRUE(service.prepare(reference("a"))[0]);
+  ASSERT_TRUE(machine_.take("mock1", owner_uuid(ClaimUid("gone"))));
+  EXPECT_EQ(*service.remove_orphans(), 1U);
+  EXPECT_EQ(machine_.owner("mock1"), std::nullopt);
+  EXPECT_EQ(machine_.owner("mock0"), owner_uuid(kUid));
+  api_.objects.clear();
+  EXPECT_EQ(*service.remove_orphans(), 1U);
+  EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace mockdev::dra

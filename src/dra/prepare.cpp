@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dra/prepare.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "dra/fault_points.h"
+#include "dra/slices.h"
+
+namespace mockdev::dra {
+
+using discovery::Device;
+using discovery::OwnerError;
+
+/// What a result of the claim means on this machine.
+struct Preparer::Target {
+  const AllocatedDevice* allocated;
+  Device device;
+};
+
+namespace {
+
+const Device* find(const discovery::Inventory& inventory, const DeviceName& name) {
+  const auto found = std::ranges::find_if(
+      inventory.devices, [&](const Device& device) { return device_name(device.name) == name; });
+  return found == inventory.devices.end() ? nullptr : &*found;
+}
+
+std::optional<Uuid> owner_of(const Device& device) {
+  return device.readings ? device.readings->owner : std::nullopt;
+}
+
+CdiDevice described(const AllocatedDevice& allocated, const Device& device) {
+  return {.device = allocated.device,
+          .kernel_name = device.name,
+          .uuid = to_string(device.uuid),
+          .pci = to_string(device.pci),
+          .numa = device.numa_node ? std::to_string(*device.numa_node) : "-1",
+          .env = allocated.env};
+}
+
+/// Why a device is not in the inventory, for a person.
+std::string absence(const discovery::Inventory& inventory, const DeviceName& name) {
+  if (!inventory.module_loaded) return "the kernel module mock-accel is not loaded";
+  for (const auto& problem : inventory.problems) {
+    if (device_name(problem.device) == name) return problem.message;
+  }
+  return "this node has no such device";
+}
+
+}  // namespace
+
+Preparer::Preparer(discovery::Accelerators& accelerators, CdiFolder cdi)
+    : accelerators_(accelerators), cdi_(std::move(cdi)) {}
+
+Result<std::vector<Preparer::Target>> Preparer::targets(const Claim& claim) {
+  std::vector<Target> targets;
+  const discovery::Inventory inventory = accelerators_.look();
+  for (const AllocatedDevice& allocated : claim.devices) {
+    const Device* const device = find(inventory, allocated.device);
+    if (device == nullptr) {
+      return fail("device {}: {}", allocated.device, absence(inventory, allocated.device));
+    }
+    if (!speaks_abi(*device)) {
+      return fail("device {}: abi_version {} is none of {} to {}, which this driver speaks",
+                  allocated.device, device->abi_version, kOldestAbi, kNewestAbi);
+    }
+    targets.push_back({.allocated = &allocated, .device = *device});
+  }
+  return targets;
+}
+
+Result<void> Preparer::take(const Claim& claim, const std::vector<Target>& targets,
+                            std::vector<std::string>& taken) {
+  const Uuid holder = owner_uuid(claim.uid);
+  for (const Target& target : targets) {
+    if (target.allocated->admin_access || owner_of(target.device) == holder) continue;
+    const std::string& name = target.device.name;
+    if (const auto done = accelerators_.take(name, holder); !done) {
+      if (done.error().reason != OwnerError::Reason::busy) return fail("{}", done.error().message);
+      const auto inventory = accelerators_.look();
+      const Device* const device = find(inventory, target.allocated->device);
+      const auto other = device == nullptr ? std::nullopt : owner_of(*device);
+      if (!other) return fail("device {} is allocated by hand (status is 1)", name);
+      return fail("device {} is held by another claim, {}", name, *other);
+    }
+    taken.push_back(name);
+    fault_point("device-taken");
+  }
+  return {};
+}
+
+void Preparer::give_back(const std::vector<std::string>& taken) {
+  for (const std::string& name : taken) {
+    if (const auto freed = accelerators_.free(name); !freed) {
+      log::error("giving back device={}: {}", name, freed.error().message);
+    }
+  }
+}
+
+void Preparer::keep_open(const Uuid& holder, const std::string& name) {
+  auto& files = open_[holder];
+  if (files.contains(name)) return;
+  auto file = accelerators_.open(name);
+  if (file) {
+    files.emplace(name, std::move(*file));
+  } else {
+    // The module may then be unloaded under the claim, which only an operator does.
+    log::debug("device={} is not kept open: {}", name, file.error().message);
+  }
+}
+
+Result<std::vector<PreparedDevice>> Preparer::prepare(const Claim& claim) {
+  const std::lock_guard lock(mutex_);
+  if (claim.devices.empty()) return {};
+  const auto found = targets(claim);
+  if (!found) return std::unexpected(found.error());
+
+  std::vector<std::string> taken;
+  if (auto done = take(claim, *found, taken); !done) {
+    give_back(taken);
+    return std::unexpected(done.error());
+  }
+  fault_point("all-taken");
+  std::vector<CdiDevice> described_devices;
+  std::vector<PreparedDevice> prepared;
+  for (const Target& target : *found) {
+    const AllocatedDevice& allocated = *target.allocated;
+    prepared.push_back({.request = allocated.request,
+                        .pool = allocated.pool,
+                        .device = allocated.device,
+                        .cdi_id = cdi_.device_id(claim.uid, allocated.device),
+                        .share_id = allocated.share_id});
+    // Two requests of a claim may look at one device; CDI knows each name once.
+    const bool known = std::ranges::any_of(described_devices, [&](const CdiDevice& other) {
+      return other.device == allocated.device;
+    });
+    if (!known) described_devices.push_back(described(allocated, target.device));
+  }
+  if (auto written = cdi_.write(claim.uid, described_devices); !written) {
+    give_back(taken);
+    return std::unexpected(written.error());
+  }
+  fault_point("cdi-written");
+  for (const Target& target : *found) {
+    if (!target.allocated->admin_access) keep_open(owner_uuid(claim.uid), target.device.name);
+  }
+  return prepared;
+}
+
+Result<void> Preparer::release(const Uuid& holder) {
+  // First: a device may be freed to be unplugged.
+  open_.erase(holder);
+  for (const Device& device : accelerators_.look().devices) {
+    if (owner_of(device) != holder) continue;
+    const auto freed = accelerators_.free(device.name);
+    // A device that is gone needs no freeing. If it comes back with its owner, the next one who
+    // looks for holders whose claims are gone finds it.
+    if (!freed && freed.error().reason != OwnerError::Reason::gone) {
+      return fail("{}", freed.error().message);
+    }
+    fault_point("device-freed");
+  }
+  return {};
+}
+
+Result<void> Preparer::unprepare(const ClaimUid& claim) {
+  const std::lock_guard lock(mutex_);
+  // The file first: no container may start with a device that is not its own any more.
+  if (auto removed = cdi_.remove(claim); !removed) return removed;
+  fault_point("cdi-removed");
+  return release(owner_uuid(claim));
+}
+
+std::set<Uuid> Preparer::holders() {
+  const std::lock_guard lock(mutex_);
+  std::set<Uuid> holders;
+  for (const Device& device : accelerators_.look().devices) {
+    if (const auto owner = owner_of(device)) holders.insert(*owner);
+  }
+  const auto claims = cdi_.claims();
+  if (!claims) log::warn("{}", claims.error().message);
+  for (const ClaimUid& claim : claims.value_or(std::vector<ClaimUid>{})) {
+    holders.insert(owner_uuid(claim));
+  }
+  return holders;
+}
+
+Result<void> Preparer::remove_holder(const Uuid& holder) {
+  const std::lock_guard lock(mutex_);
+  const auto claims = cdi_.claims();
+  if (!claims) return std::unexpected(claims.error());
+  for (const ClaimUid& claim : *claims) {
+    if (owner_uuid(claim) != holder) continue;
+    if (auto removed = cdi_.remove(claim); !removed) return removed;
+  }
+  return release(holder);
+}
+
+void Preparer::resume() {
+  const std::lock_guard lock(mutex_);
+  cdi_.remove_leftovers();
+  for (const Device& device : accelerators_.look().devices) {
+    if (const auto owner = owner_of(device)) keep_open(*owner, device.name);
+  }
+}
+
+}  // namespace mockdev::dra

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Preparing claims: taking their devices and describing them to the container runtime, and the
+// reverse.
+//
+// Who holds a device is kept in the device and nowhere else: there is no file of this driver's that
+// could say something else. What a process that was killed has left is what the next one finds
+// there.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/unique_fd.h"
+#include "discovery/accelerators.h"
+#include "dra/cdi.h"
+#include "dra/claim.h"
+#include "dra/names.h"
+
+namespace mockdev::dra {
+
+/// A device of a prepared claim, as the kubelet is told of it.
+struct PreparedDevice {
+  std::string request;
+  PoolName pool;
+  DeviceName device;
+  std::string cdi_id;
+  std::optional<std::string> share_id;
+};
+
+/// Thread-safe: one call at a time gets through.
+class Preparer {
+ public:
+  /// `accelerators` outlives this object.
+  Preparer(discovery::Accelerators& accelerators, CdiFolder cdi);
+
+  /// Takes the claim's devices, writes its CDI file and keeps its devices open, so that the kernel
+  /// module can't go away under it. All or nothing: after a failure the claim holds what it held
+  /// before the call. To be called as often as one likes. A device that another claim holds is
+  /// refused, in a line that names that claim. Devices with admin access are described, but not
+  /// taken. A claim without devices of this driver needs nothing and gets nothing.
+  [[nodiscard]] Result<std::vector<PreparedDevice>> prepare(const Claim& claim);
+
+  /// Removes the claim's CDI file and frees the devices that it holds. Success for a claim that
+  /// nobody knows. A device that no longer answers can't be freed and needs not be.
+  [[nodiscard]] Result<void> unprepare(const ClaimUid& claim);
+
+  /// The claims that hold devices or have CDI files, known by what a device knows of them.
+  [[nodiscard]] std::set<Uuid> holders();
+  /// As unprepare, for a holder of which nothing but its UUID is known.
+  [[nodiscard]] Result<void> remove_holder(const Uuid& holder);
+
+  /// Opens again the devices that claims hold which were prepared by a process before this one, and
+  /// removes what that one has half written.
+  void resume();
+
+ private:
+  struct Target;
+  [[nodiscard]] Result<std::vector<Target>> targets(const Claim& claim);
+  [[nodiscard]] Result<void> take(const Claim& claim, const std::vector<Target>& targets,
+                                  std::vector<std::string>& taken);
+  void give_back(const std::vector<std::string>& taken);
+  void keep_open(const Uuid& holder, const std::string& name);
+  [[nodiscard]] Result<void> release(const Uuid& holder);
+
+  discovery::Accelerators& accelerators_;
+  CdiFolder cdi_;
+  std::mutex mutex_;
+  std::map<Uuid, std::map<std::string, UniqueFd>> open_;  ///< by holder and device
+};
+
+}  // namespace mockdev::dra

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dra/publisher.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace mockdev::dra {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kFirstGeneration = 1;
+
+/// A slice that the server has.
+struct Stored {
+  json object;
+  std::string name;
+  std::int64_t generation = 0;
+  json content;  ///< normalised
+};
+
+std::string text_at(const json& object, const char* pointer) {
+  return object.value(json::json_pointer(pointer), std::string());
+}
+
+Stored stored(json object) {
+  Stored slice;
+  slice.name = text_at(object, "/metadata/name");
+  slice.generation = object.value(json::json_pointer("/spec/pool/generation"), std::int64_t{0});
+  slice.content = normalized_content(object.value("spec", json::object()));
+  slice.object = std::move(object);
+  return slice;
+}
+
+/// How many devices two contents share, by name. Counter slices: whether both are of that kind.
+std::size_t likeness(const json& a, const json& b) {
+  const auto list = [](const json& content, const char* name) {
+    return content.contains(name) ? content.at(name) : json::array();
+  };
+  std::size_t common = 0;
+  for (const char* const member : {"devices", "sharedCounters"}) {
+    for (const json& mine : list(a, member)) {
+      common +=
+          static_cast<std::size_t>(std::ranges::count_if(list(b, member), [&](const json& other) {
+            return mine.value("name", "") == other.value("name", "");
+          }));
+    }
+  }
+  return common;
+}
+
+}  // namespace
+
+/// One pass over all pools.
+class Publisher::Pass {
+ public:
+  Pass(Publisher& publisher, const std::stop_token& stop)
+      : publisher_(publisher), settings_(publisher.settings_), limits_{.stop = stop} {}
+
+  Result<Published> run(const std::vector<Pool>& pools) {
+    auto existing = read();
+    if (!existing) return std::unexpected(existing.error());
+    std::optional<Error> problem;
+    const auto note = [&](Result<void> done) {
+      if (!done && !problem) problem = std::move(done.error());
+    };
+    for (const Pool& pool : pools) {
+      auto node = existing->extract(pool.name);
+      note(write_pool(pool, node ? std::move(node.mapped()) : std::vector<Stored>{}));
+      // The next pass has other pools: the rest of this one would only be undone.
+      if (published_.dropped.counters) return published_;
+    }
+    for (const auto& [name, slices] : *existing) {
+      for (const Stored& slice : slices) note(remove(slice));
+    }
+    if (problem) return std::unexpected(*problem);
+    return published_;
+  }
+
+ private:
+  using ByPool = std::map<PoolName, std::vector<Stored>>;
+
+  Result<ByPool> read() {
+    const auto list = publisher_.api_.list(
+        publisher_.collection(), {.field_selector = publisher_.field_selector()}, limits_);
+    if (!list) return std::unexpected(to_error(list.error()));
+    ByPool pools;
+    std::map<std::string, std::string> versions;
+    for (const json& object : list->value("items", json::array())) {
+      Stored slice = stored(object);
+      versions[slice.name] = text_at(object, "/metadata/resourceVersion");
+      pools[PoolName(text_at(object, "/spec/pool/name"))].push_back(std::move(slice));
+    }
+    const std::lock_guard lock(publisher_.mutex_);
+    publisher_.versions_ = std::move(versions);
+    return pools;
+  }
+
+  /// For each slice of the pool the stored one that it continues, if there is one. Equal content
+  /// first, then the most devices in common: so that as little as possible is written.
+  static std::vector<std::optional<Stored>> match(const std::vector<json>& contents,
+                                                  std::vector<Stored>& candidates) {
+    std::vector<std::optional<Stored>> matches(contents.size());
+    const auto claim_best = [&](std::size_t index, auto&& score) {
+      const auto best = std::ranges::max_element(candidates, {}, score);
+      if (best == candidates.end() || score(*best) == 0) return;
+      matches[index] = std::move(*best);
+      candidates.erase(best);
+    };
+    for (std::size_t index = 0; index < contents.size(); ++index) {
+      claim_best(index, [&](const Stored& candidate) -> std::size_t {
+        return candidate.content == contents[index] ? 1 : 0;
+      });
+    }
+    for (std::size_t index = 0; index < contents.size(); ++index) {
+      if (matches[index]) continue;
+      claim_best(index, [&](const Stored& candidate) {
+        return likeness(candidate.content, contents[index]);
+      });
+    }
+    return matches;
+  }
+
+  Result<void> write_pool(const Pool& pool, std::vector<Stored> existing) {
+    std::int64_t newest = 0;
+    for (const Stored& slice : existing) newest = std::max(newest, slice.generation);
+    // Older generations are obsolete, whatever they hold.
+    std::vector<Stored> candidates;
+    std::vector<Stored> obsolete;
+    for (Stored& slice : existing) {
+      (slice.generation == newest ? candidates : obsolete).push_back(std::move(slice));
+    }
+    std::vector<json> contents;
+    for (const Slice& slice : pool.slices) {
+      contents.push_back(content_json(slice, settings_.api_version));
+    }
+    std::vector<json> wanted;
+    for (const json& content : contents) wanted.push_back(normalized_content(content));
+    const auto matches = match(wanted, candidates);
+    std::ranges::move(candidates, std::back_inserter(obsolete));
+
+    std::size_t missing = 0;
+    std::size_t changed = 0;
+    for (std::size_t index = 0; index < matches.size(); ++index) {
+      if (!matches[index]) {
+        ++missing;
+      } else if (!is_as_wanted(*matches[index], wanted[index], pool)) {
+        ++changed;
+      }
+    }
+    const bool fresh = missing == matches.size() && obsolete.empty();
+    const bool next = missing > 0 || changed > 1;
+    std::int64_t generation = std::max(newest, kFirstGeneration);
+    if (next && !fresh) ++generation;
+
+    for (const Stored& slice : obsolete) {
+      if (auto removed = remove(slice); !removed) return removed;
+    }
+    for (std::size_t index = 0; index < matches.size(); ++index) {
+      if (!matches[index]) continue;
+      const bool as_it_is = !next && is_as_wanted(*matches[index], wanted[index], pool);
+      if (as_it_is) continue;
+      if (auto done = update(*matches[index], contents[index], pool, generation); !done) {
+        return done;
+      }
+    }
+    for (std::size_t index = 0; index < matches.size(); ++index) {
+      if (matches[index] || published_.dropped.counters) continue;
+      if (auto done = create(index, contents[index], pool, generation); !done) return done;
+    }
+    return {};
+  }
+
+  /// Whether a stored slice says what it should, apart from the generation.
+  [[nodiscard]] bool is_as_wanted(const Stored& slice, const json& wanted, const Pool& pool) const {
+    const json& spec = slice.object.at("spec");
+    if (spec.value(json::json_pointer("/pool/resourceSliceCount"), std::size_t{0}) !=
+        pool.slices.size()) {
+      return false;
+    }
+    if (text_at(slice.object, "/metadata/ownerReferences/0/name") != settings_.node.text()) {
+      return false;
+    }
+    if (slice.content == wanted) return true;
+    const auto altered = publisher_.altered_.find(slice.name);
+    return altered != publisher_.altered_.end() && altered->second.sent == wanted &&
+           altered->second.stored == slice.content;
+  }
+
+  /// The Node as the owner of slices: they go when it goes. Asked for only where something is to be
+  /// written, and then anew: a node that was removed and joined again has another UID.
+  Result<json> owner() {
+    if (owner_) return *owner_;
+    const auto node = publisher_.api_.get(
+        {.version = "v1", .plural = "nodes", .name = settings_.node.text()}, limits_);
+    if (!node) return std::unexpected(to_error(node.error()));
+    owner_ = json::array({{{"apiVersion", "v1"},
+                           {"kind", "Node"},
+                           {"name", settings_.node.text()},
+                           {"uid", text_at(*node, "/metadata/uid")},
+                           {"controller", true}}});
+    return *owner_;
+  }
+
+  [[nodiscard]] json spec(const json& content, const Pool& pool, std::int64_t generation) const {
+    json spec = content;
+    spec["driver"] = settings_.driver.text();
+    spec["nodeName"] = settings_.node.text();
+    spec["pool"] = {{"name", pool.name.text()},
+                    {"generation", generation},
+                    {"resourceSliceCount", pool.slices.size()}};
+    return spec;
+  }
+
+  Result<void> create(std::size_t index, const json& content, const Pool& pool,
+                      std::int64_t generation) {
+    const auto node = owner();
+    if (!node) return std::unexpected(node.error());
+    const std::string prefix =
+        settings_.ordered_names
+            ? fmt::format("{:05x}-{}-{}-", index, settings_.driver, settings_.node)
+            : fmt::format("{}-{}-", settings_.node, settings_.driver);
+    const json object = {{"apiVersion", "resource.k8s.io/" + settings_.api_version},
+                         {"kind", "ResourceSlice"},
+                         {"metadata", {{"generateName", prefix}, {"ownerReferences", *node}}},
+                         {"spec", spec(content, pool, generation)}};
+    const auto created = publisher_.api_.create(publisher_.collection(), object, limits_);
+    if (!created) return std::unexpected(to_error(created.error()));
+    ++published_.created;
+    note_stored(content, *created, pool);
+    return {};
+  }
+
+  Result<void> update(const Stored& slice, const json& content, const Pool& pool,
+                      std::int64_t generation) {
+    const auto node = owner();
+    if (!node) return std::unexpected(node.error());
+    json object = slice.object;  // with its resourceVersion: somebody else's change is a conflict
+    object["metadata"]["ownerReferences"] = *node;
+    object["spec"] = spec(content, pool, generation);
+    const auto updated =
+        publisher_.api_.update(publisher_.collection().named(slice.name), object, limits_);
+    if (!updated) return std::unexpected(to_error(updated.error()));
+    ++published_.updated;
+    note_stored(content, *updated, pool);
+    return {};
+  }
+
+  Result<void> remove(const Stored& slice) {
+    const auto removed = publisher_.api_.remove(
+        publisher_.collection().named(slice.name),
+        {.uid = text_at(slice.object, "/metadata/uid"),
+         .resource_version = text_at(slice.object, "/metadata/resourceVersion")},
+        limits_);
+    if (!removed && !removed.error().is(kube::reason::kNotFound)) {
+      return std::unexpected(to_error(removed.error()));
+    }
+    if (removed) ++published_.deleted;
+    publisher_.altered_.erase(slice.name);
+    const std::lock_guard lock(publisher_.mutex_);
+    publisher_.versions_.erase(slice.name);
+    return {};
+  }
+
+  /// Remembers what came back of a write, and sees whether it is what was sent.
+  void note_stored(const json& content, const json& object, const Pool& pool) {
+    Stored slice = stored(object);
+    const json sent = normalized_content(content);
+    publisher_.altered_.erase(slice.name);
+    if (slice.content != sent) {
+      const DroppedFields dropped = dropped_fields(sent, slice.content);
+      published_.dropped.taints |= dropped.taints;
+      published_.dropped.counters |= dropped.counters;
+      log::warn("pool={} slice={}: the API server did not keep all that was sent{}{}", pool.name,
+                slice.name, dropped.taints ? "; feature gate DRADeviceTaints is off" : "",
+                dropped.counters ? "; feature gate DRAPartitionableDevices is off" : "");
+      publisher_.altered_[slice.name] = {.sent = sent, .stored = slice.content};
+    }
+    const std::lock_guard lock(publisher_.mutex_);
+    publisher_.versions_[slice.name] = text_at(object, "/metadata/resourceVersion");
+  }
+
+  Publisher& publisher_;
+  const PublisherSettings& settings_;
+  kube::CallLimits limits_;
+  std::optional<json> owner_;
+  Published published_;
+};
+
+Publisher::Publisher(kube::Api& api, PublisherSettings settings)
+    : api_(api), settings_(std::move(settings)) {}
+
+kube::Resource Publisher::collection() const {
+  return {.group = "resource.k8s.io", .version = settings_.api_version, .plural = "resourceslices"};
+}
+
+std::string Publisher::field_selector() const {
+  return fmt::format("spec.driver={},spec.nodeName={}", settings_.driver, settings_.node);
+}
+
+Result<Published> Publisher::publish(const std::vector<Pool>& pools, const std::stop_token& stop) {
+  return Pass(*this, stop).run(pools);
+}
+
+bool Publisher::is_news(const json& slice, bool deleted) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = versions_.find(text_at(slice, "/metadata/name"));
+  if (deleted) return known != versions_.end();
+  return known == versions_.end() || known->second != text_at(slice, "/metadata/resourceVersion");
+}
+
+}  // namespace mockdev::dra

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Brings the API server's ResourceSlices of a node in line with what the node has.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "dra/names.h"
+#include "dra/slice_json.h"
+#include "dra/slices.h"
+#include "kube/api.h"
+
+namespace mockdev::dra {
+
+struct PublisherSettings {
+  DriverName driver;
+  NodeName node;
+  std::string api_version;  ///< of resource.k8s.io: "v1"
+  /// Names of slices begin with their place in the pool, by which schedulers from 1.36 on order
+  /// them.
+  bool ordered_names = true;
+};
+
+/// What one pass did.
+struct Published {
+  unsigned created = 0;
+  unsigned updated = 0;
+  unsigned deleted = 0;
+  /// The server did not keep these: its feature gates are off. Make the pools without them and
+  /// publish again at once.
+  DroppedFields dropped{};
+
+  [[nodiscard]] unsigned writes() const { return created + updated + deleted; }
+};
+
+/// The rules are those of Kubernetes' own helper library: a pool's slices of one generation are
+/// complete when there are as many as each of them says; a generation stays as long as at most one
+/// slice of the pool changes; what is too many goes first, then what differs is replaced, then what
+/// is missing is made. Every write is conditional on what was read. Not thread-safe, except for
+/// is_news.
+class Publisher {
+ public:
+  /// `api` outlives this object.
+  Publisher(kube::Api& api, PublisherSettings settings);
+
+  /// The node's slices of this driver, as a collection and as a field selector: what to watch.
+  [[nodiscard]] kube::Resource collection() const;
+  [[nodiscard]] std::string field_selector() const;
+
+  /// Reads what the server has, and writes what differs from `pools`: nothing, if nothing does. A
+  /// pool that can't be written does not keep others from being written; the first error comes
+  /// back.
+  [[nodiscard]] Result<Published> publish(const std::vector<Pool>& pools,
+                                          const std::stop_token& stop = {});
+
+  /// Whether a slice that a watch reports (`deleted`: as gone) is another than this object left it,
+  /// so that another pass may be due. Call it on any thread.
+  [[nodiscard]] bool is_news(const nlohmann::json& slice, bool deleted) const;
+
+ private:
+  class Pass;
+
+  /// What a server made of a slice that it did not store as it was sent.
+  struct Altered {
+    nlohmann::json sent;
+    nlohmann::json stored;
+  };
+
+  kube::Api& api_;
+  PublisherSettings settings_;
+  std::map<std::string, Altered> altered_;  ///< by name; both normalised
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> versions_;  ///< resourceVersion by name, as it was last left
+};
+
+}  // namespace mockdev::dra

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver/agent.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <utility>
+
+#include <poll.h>
+
+#include "base/log.h"
+#include "discovery/accelerators.h"
+#include "discovery/monitor.h"
+#include "dra/claim_service.h"
+#include "dra/health.h"
+#include "dra/kubelet_plugin.h"
+#include "dra/prepare.h"
+#include "dra/slice_keeper.h"
+#include "driver/cluster.h"
+#include "driver/inventory_feed.h"
+#include "driver/liveness.h"
+#include "driver/metrics.h"
+#include "driver/web.h"
+#include "kube/client.h"
+#include "kube/config.h"
+
+namespace mockdev::driver {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// ---- What each part is told ----
+
+dra::SliceSettings slice_settings(const AgentSettings& settings) {
+  return {.driver = settings.driver,
+          .node = settings.node,
+          .short_keys = settings.short_keys,
+          .short_pool_names = settings.short_pool_names,
+          .nodepartition_alias = settings.nodepartition_alias,
+          .dranet_alias = settings.dranet_alias};
+}
+
+dra::SliceKeeperSettings keeper_settings(const AgentSettings& settings, const Cluster& cluster,
+                                         Metrics& metrics) {
+  constexpr int kFirstWithOrderedNames = 36;
+  dra::SliceKeeperSettings keeper{
+      .publisher = {.driver = settings.driver,
+                    .node = settings.node,
+                    .api_version = cluster.api_version,
+                    .ordered_names = cluster.server_minor >= kFirstWithOrderedNames},
+      .slices = slice_settings(settings),
+      .features = dra::slice_features(cluster.api_version, cluster.server_minor),
+      .repair_delay = settings.repair_delay,
+      .on_pass = [&metrics](const auto& pass) { metrics.published(pass); }};
+  if (!settings.shared_counters) keeper.features.counters = dra::CounterSupport::none;
+  return keeper;
+}
+
+dra::KubeletPluginSettings plugin_settings(const AgentSettings& settings, int kubelet_minor) {
+  return {.driver = settings.driver,
+          .registry_folder = settings.registry_folder,
+          .plugins_folder = settings.plugins_folder,
+          .pod_uid = settings.rolling_update ? settings.pod_uid : "",
+          .kubelet_minor = kubelet_minor};
+}
+
+Result<std::unique_ptr<kube::Client>> make_client(const AgentSettings& settings, Metrics& metrics) {
+  auto config = kube::load_config(settings.kubeconfig);
+  if (!config) return std::unexpected(config.error());
+  log::info("API server {} ({})", config->server, config->source);
+  return kube::Client::make(
+      std::move(*config),
+      {.user_agent = fmt::format("mock-accel-dra-driver/{}", MOCK_DEVICE_VERSION),
+       .on_call = [&metrics](const kube::CallRecord& call) { metrics.api_call(call); }});
+}
+
+// ---- Parts ----
+
+/// Counts what passes through.
+class MeasuredHandler final : public dra::ClaimHandler {
+ public:
+  MeasuredHandler(dra::ClaimHandler& handler, Metrics& metrics)
+      : handler_(handler), metrics_(metrics) {}
+
+  std::vector<Prepared> prepare(const std::vector<dra::ClaimReference>& claims) override {
+    return measured<std::vector<Prepared>>("prepare", [&] { return handler_.prepare(claims); });
+  }
+  std::vector<Result<void>> unprepare(const std::vector<dra::ClaimReference>& claims) override {
+    return measured<std::vector<Result<void>>>("unprepare",
+                                               [&] { return handler_.unprepare(claims); });
+  }
+
+ private:
+  template <typename Results, typename Call>
+  Results measured(std::string_view operation, const Call& call) {
+    const auto start = steady_clock::now();
+    Results results = call();
+    const auto duration = steady_clock::now() - start;
+    for (const auto& result : results) metrics_.claim(operation, result.has_value(), duration);
+    return results;
+  }
+
+  dra::ClaimHandler& handler_;
+  Metrics& metrics_;
+};
+
+/// Looks for what claims that are gone have left, at once and then now and again.
+std::jthread watch_for_orphans(dra::ClaimService& service, std::chrono::seconds pause) {
+  return std::jthread([&service, pause](const std::stop_token& stop) {
+    constexpr std::chrono::seconds kRetry{30};
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    while (!stop.stop_requested()) {
+      const auto removed = service.remove_orphans(stop);
+      if (!removed && !stop.stop_requested()) {
+        log::warn("looking for claims that are gone: {}", removed.error().message);
+      }
+      std::unique_lock lock(mutex);
+      wake.wait_for(lock, stop, removed ? pause : std::min(pause, kRetry), [] { return false; });
+    }
+  });
+}
+
+/// What the probes see of a part that comes later than they do.
+class Readiness {
+ public:
+  void begin(const dra::KubeletPlugin& plugin, const dra::SliceKeeper& keeper) {
+    const std::lock_guard lock(mutex_);
+    plugin_ = &plugin;
+    keeper_ = &keeper;
+  }
+  void end() {
+    const std::lock_guard lock(mutex_);
+    plugin_ = nullptr;
+    keeper_ = nullptr;
+  }
+
+  /// Waiting for the API server is no reason to be killed.
+  [[nodiscard]] Result<void> alive() const {
+    const std::lock_guard lock(mutex_);
+    return plugin_ == nullptr ? Result<void>() : plugin_->check();
+  }
+  [[nodiscard]] Result<void> ready() const {
+    const std::lock_guard lock(mutex_);
+    if (plugin_ == nullptr) return fail("the API server or this Node is not there yet");
+    if (!plugin_->registered()) return fail("the kubelet has not registered this driver yet");
+    if (!keeper_->up_to_date()) return fail("the ResourceSlices are not up to date");
+    return {};
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  const dra::KubeletPlugin* plugin_ = nullptr;
+  const dra::SliceKeeper* keeper_ = nullptr;
+};
+
+// ---- The whole ----
+
+class Agent {
+ public:
+  Agent(const AgentSettings& settings, const Interrupt& interrupt)
+      : settings_(settings),
+        interrupt_(interrupt),
+        accelerators_(settings.sysfs, settings.dev),
+        preparer_(accelerators_, dra::CdiFolder(settings.cdi_root, settings.driver, settings.dev)),
+        feed_(accelerators_) {}
+
+  Result<void> run() {
+    if (auto opened = open_ports(); !opened) return opened;
+    auto client = make_client(settings_, metrics_);
+    if (!client) return std::unexpected(client.error());
+    const auto cluster = wait_for_cluster(**client);
+    if (!cluster) return {};  // interrupted
+    preparer_.resume();
+    return serve(**client, *cluster);
+  }
+
+ private:
+  Result<void> open_ports() {
+    if (settings_.health.port > 0) {
+      auto started = LivenessServer::start(settings_.health, [this] { return readiness_.alive(); });
+      if (!started) return std::unexpected(started.error());
+      liveness_ = std::move(*started);
+    }
+    if (settings_.http.port > 0) {
+      const auto verdict = [](Result<void> result) -> Result<std::string> {
+        if (!result) return std::unexpected(std::move(result.error()));
+        return "ok\n";
+      };
+      auto started = WebServer::start(
+          settings_.http, {{"/metrics", [this] { return Result<std::string>(metrics_.text()); }},
+                           {"/healthz", [=, this] { return verdict(readiness_.alive()); }},
+                           {"/readyz", [=, this] { return verdict(readiness_.ready()); }}});
+      if (!started) return std::unexpected(started.error());
+      web_ = std::move(*started);
+    }
+    return {};
+  }
+
+  /// None: the interrupt came first.
+  std::optional<Cluster> wait_for_cluster(kube::Api& api) {
+    constexpr milliseconds kFirstPause{500};
+    constexpr milliseconds kLongestPause{30000};
+    for (milliseconds pause = kFirstPause; !interrupt_.requested();
+         pause = std::min(pause * 2, kLongestPause)) {
+      auto cluster = look_at_cluster(api, settings_.node);
+      if (cluster) {
+        if (!settings_.api_version.empty()) cluster->api_version = settings_.api_version;
+        log::info("node={}: resource.k8s.io/{}, API server 1.{}, kubelet 1.{}", settings_.node,
+                  cluster->api_version, cluster->server_minor, cluster->kubelet_minor);
+        return *cluster;
+      }
+      log::warn("node={}: {}", settings_.node, cluster.error().message);
+      if (interrupt_.wait(pause)) break;
+    }
+    return std::nullopt;
+  }
+
+  Result<void> serve(kube::Api& api, const Cluster& cluster) {
+    const auto plugin_setup = plugin_settings(settings_, cluster.kubelet_minor);
+    const auto paths = dra::plugin_paths(plugin_setup);
+    if (!paths) return std::unexpected(paths.error());
+    dra::ClaimService service(api, preparer_,
+                              {.driver = settings_.driver,
+                               .api_version = cluster.api_version,
+                               .lock_file = paths->lock_file});
+    MeasuredHandler handler(service, metrics_);
+    dra::SliceKeeper keeper(api, keeper_settings(settings_, cluster, metrics_));
+    look(keeper);
+    auto plugin = dra::KubeletPlugin::start(plugin_setup, handler, board_);
+    if (!plugin) return std::unexpected(plugin.error());
+    readiness_.begin(**plugin, keeper);
+    log::info("serving the kubelet on {}", paths->registration_socket.native());
+    {
+      const std::jthread orphans = watch_for_orphans(service, settings_.orphan_check);
+      follow_devices(keeper);
+    }
+    log::info("stopping");
+    readiness_.end();
+    (*plugin)->stop();
+    return {};
+  }
+
+  void look(dra::SliceKeeper& keeper) {
+    auto devices = feed_.look();
+    metrics_.devices(devices);
+    board_.post(health_of(devices, slice_settings(settings_)));
+    keeper.set_devices(std::move(devices));
+  }
+
+  /// Hands on what happens to the devices until the interrupt comes.
+  void follow_devices(dra::SliceKeeper& keeper) {
+    auto monitor = discovery::Monitor::open();
+    if (!monitor) log::error("{}: changes are seen late", monitor.error().message);
+    // Between the first look and the monitor something may have happened.
+    look(keeper);
+    while (!interrupt_.requested()) {
+      std::array<pollfd, 2> sources = {
+          {{.fd = interrupt_.fd(), .events = POLLIN, .revents = 0},
+           {.fd = monitor ? monitor->fd() : -1, .events = POLLIN, .revents = 0}}};
+      ::poll(sources.data(), sources.size(),
+             static_cast<int>(milliseconds(settings_.rescan).count()));
+      // Many events come together, such as those of a PF with all its VFs: they are one change.
+      constexpr milliseconds kGathering{50};
+      if (interrupt_.wait(kGathering)) return;
+      if (monitor) {
+        for (const auto& event : monitor->news()) {
+          log::debug("device={} {} {}", event.device, event.action, event.what);
+        }
+      }
+      look(keeper);
+    }
+  }
+
+  const AgentSettings& settings_;
+  const Interrupt& interrupt_;
+  Metrics metrics_;
+  Readiness readiness_;
+  std::unique_ptr<LivenessServer> liveness_;
+  std::unique_ptr<WebServer> web_;
+  discovery::KernelAccelerators accelerators_;
+  dra::Preparer preparer_;
+  dra::HealthBoard board_;
+  InventoryFeed feed_;
+};
+
+}  // namespace
+
+Result<void> run_agent(const AgentSettings& settings, const Interrupt& interrupt) {
+  return Agent(settings, interrupt).run();
+}
+
+}  // namespace mockdev::driver

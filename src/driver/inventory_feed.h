@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the node's devices are at the moment, handed to those who need to know.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "discovery/accelerators.h"
+#include "discovery/device.h"
+
+namespace mockdev::driver {
+
+/// Looks at the devices and tells the log what is new about them. Not thread-safe.
+class InventoryFeed {
+ public:
+  /// `accelerators` outlives this object.
+  explicit InventoryFeed(const discovery::Accelerators& accelerators);
+
+  /// The devices there are now. Says once, not each time, what is wrong with them: no module, a
+  /// device that can't be read, one with an ABI that this driver does not speak.
+  [[nodiscard]] std::vector<discovery::Device> look();
+
+ private:
+  const discovery::Accelerators& accelerators_;
+  std::set<std::string> complaints_;  ///< those of the last look
+  std::set<std::string> known_;       ///< "mock0 is healthy", of the last look
+};
+
+}  // namespace mockdev::driver

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// mock-accel-dra-driver: mock accelerators for Kubernetes.
+
+#include <cstdio>
+#include <exception>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/process.h"
+#include "driver/agent.h"
+#include "driver/settings.h"
+
+namespace mockdev::driver {
+namespace {
+
+int run(int argc, const char* const* argv) {
+  const auto settings = read_settings(argc, argv);
+  if (!settings) {
+    std::fputs(settings.error().text.c_str(), settings.error().exit_code == 0 ? stdout : stderr);
+    return settings.error().exit_code;
+  }
+  if (auto started = start_logging(settings->log_level); !started) {
+    fmt::print(stderr, "mock-accel-dra-driver: {}\n", started.error().message);
+    return 2;
+  }
+  // The sockets are the kubelet's, which is root. CDI files get their mode in any case.
+  constexpr mode_t kNobodyElse = 0077;
+  ::umask(kNobodyElse);
+  const Interrupt interrupt;
+  if (auto done = run_agent(*settings, interrupt); !done) {
+    fmt::print(stderr, "mock-accel-dra-driver: {}\n", done.error().message);
+    return done.error().bad_input ? 2 : 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace mockdev::driver
+
+int main(int argc, char** argv) {
+  try {
+    return mockdev::driver::run(argc, argv);
+  } catch (const std::exception& error) {  // out of memory, say
+    std::fputs("mock-accel-dra-driver: ", stderr);
+    std::fputs(error.what(), stderr);
+    std::fputs("\n", stderr);
+    return 1;
+  }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver/settings.h"
+
+#include <cstdlib>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace mockdev::driver {
+namespace {
+
+using testing::HasSubstr;
+
+std::expected<AgentSettings, Refusal> read(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "mock-accel-dra-driver");
+  return read_settings(static_cast<int>(arguments.size()), arguments.data());
+}
+
+TEST(Settings, OnlyTheNodesNameIsNeeded) {
+  const auto settings = read({"node-agent", "--node-name", "n1"});
+  ASSERT_TRUE(settings) << settings.error().text;
+  EXPECT_EQ(settings->node, dra::NodeName("n1"));
+  EXPECT_EQ(settings->driver, dra::DriverName("mock-accel.example.com"));
+  EXPECT_EQ(settings->cdi_root, "/var/run/cdi");
+  EXPECT_EQ(settings->health.port, 51515);
+  EXPECT_TRUE(settings->nodepartition_alias);
+  EXPECT_TRUE(settings->shared_counters);
+}
+
+TEST(Settings, VariablesStandInForFlags) {
+  ::setenv("NODE_NAME", "n2", 1);
+  ::setenv("HEALTHCHECK_PORT", "-1", 1);
+  ::setenv("CDI_ROOT", "/cdi", 1);
+  ::setenv("SHORT_POOL_NAMES", "true", 1);
+  const auto settings = read({"node-agent"});
+  for (const char* name : {"NODE_NAME", "HEALTHCHECK_PORT", "CDI_ROOT", "SHORT_POOL_NAMES"}) {
+    ::unsetenv(name);
+  }
+  ASSERT_TRUE(settings) << settings.error().text;
+  EXPECT_EQ(settings->node, dra::NodeName("n2"));
+  EXPECT_EQ(settings->health.port, -1);
+  EXPECT_EQ(settings->cdi_root, "/cdi");
+  EXPECT_TRUE(settings->short_pool_names);
+}
+
+TEST(Settings, WrongOnesAreRefusedInOneLine) {
+  const auto complaint = [](std::vector<const char*> arguments) {
+    const auto settings = read(std::move(arguments));
+    return settings ? "none"
+                    : fmt::format("{} {}", settings.error().exit_code, settings.error().text);
+  };
+  EXPECT_THAT(complaint({}), HasSubstr("2 mock-accel-dra-driver: A subcommand is required"));
+  EXPECT_THAT(complaint({"node-agent"}), HasSubstr("--node-name is required"));
+  EXPECT_THAT(complaint({"node-agent", "--node-name", "n", "--http-port", "70000"}),
+              HasSubstr("70000"));
+  EXPECT_THAT(complaint({"node-agent", "--node-name", "n", "--rolling-update"}),
+              HasSubstr("--rolling-update needs --pod-uid"));
+  EXPECT_THAT(complaint({"--version"}), HasSubstr("0 mock-accel-dra-driver "));
+}
+
+}  // namespace
+}  // namespace mockdev::driver

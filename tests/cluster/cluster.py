@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cluster of the lab's."""
+
+import json
+import os
+import subprocess
+import uuid
+
+from lab import PATIENCE, PROGRAMS, Lab
+
+# Its programs are built the first time, which takes ten minutes on two cores. The variable names a
+# folder of ready-made ones instead.
+VERSION = os.environ.get("MOCK_DEVICE_TEST_KUBERNETES", "1.36")
+READY_MADE = os.environ.get("MOCK_DEVICE_TEST_KUBERNETES_BIN")
+KUBERNETES = ("--kubernetes-bin", READY_MADE) if READY_MADE else ("--kubernetes", VERSION)
+
+
+def new_name(what):
+    """A name that no other lab on this machine has."""
+    return f"{what}-{uuid.uuid4().hex[:8]}"
+
+
+class Cluster(Lab):
+    """A lab that has Kubernetes."""
+
+    def kubectl(self, *arguments, manifest=None, check=True):
+        """Runs kubectl, with objects (dictionaries) on its standard input. Gives its output."""
+        text = "".join(f"---\n{json.dumps(one)}\n" for one in manifest or ())
+        done = subprocess.run([PROGRAMS / "mock-device", "kubectl", "--lab", self.name, "--",
+                               *map(str, arguments)], input=text, text=True, capture_output=True,
+                              timeout=PATIENCE, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"kubectl {arguments} gave {done.returncode}\n"
+                                 f"{done.stdout}{done.stderr}")
+        return done.stdout if check else done
+
+    def create(self, *objects):
+        self.kubectl("create", "-f", "-", manifest=objects)
+
+    def get(self, *arguments):
+        return json.loads(self.kubectl("get", *arguments, "--output", "json"))
+
+    def pids(self):
+        """Of the control plane's processes, by name."""
+        return {one["name"]: one["pid"] for one in self.status()["kubernetes"]["components"]}
+
+
+class ControlPlane(Cluster):
+    """A cluster without nodes."""
+
+    def __init__(self, name):
+        super().__init__(name, "--nodes", 0, *KUBERNETES)
