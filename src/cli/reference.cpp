@@ -109,13 +109,8 @@ constexpr std::array<Row, 3> kExits = {{
     {"1", "It could not be done; a line on standard error says why."},
     {"2", "The command line makes no sense; a line on standard error says where."},
 }};
-<<<<<<< HEAD
-constexpr std::string_view kExitOfCommands = "`exec` ends with the status of the command itself.";
-=======
-// NOLINTEND(modernize-use-designated-initializers)
 constexpr std::string_view kExitOfCommands =
     "`exec` and `kubectl` end with the status of the command itself.";
->>>>>>> dra
 
 constexpr std::array<Row, 2> kEnvironment = {{
     {"NO_COLOR", "No colours, if it is set to anything."},

@@ -55,7 +55,6 @@ struct Attribute {
   bool SliceSettings::* published_if = nullptr;
 };
 
-// NOLINTBEGIN(modernize-use-designated-initializers): it reads as a table
 constexpr std::array<Attribute, 13> kAttributes = {{
     {"resource.kubernetes.io", "pciBusID", address},
     {"resource.kubernetes.io", "pcieRoot",
@@ -78,7 +77,6 @@ constexpr std::array<Attribute, 13> kAttributes = {{
     {"nodepartition.dra.k8s.io", "numaNode", numa, &SliceSettings::nodepartition_alias},
     {"dra.net", "numaNode", numa, &SliceSettings::dranet_alias},
 }};
-// NOLINTEND(modernize-use-designated-initializers)
 
 std::string key(const Attribute& attribute, const SliceSettings& settings) {
   if (!attribute.domain.empty()) return fmt::format("{}/{}", attribute.domain, attribute.name);

@@ -30,7 +30,6 @@ struct Lifetime {
   unsigned until;
 };
 
-// NOLINTBEGIN(modernize-use-designated-initializers): they read as tables
 /// `until`: open by itself.
 constexpr std::array kGates = {
     Lifetime{"DynamicResourceAllocation", 31, 34},
@@ -59,7 +58,6 @@ constexpr std::array kApiVersions = {
     Lifetime{"v1beta1", 32, 38},
     Lifetime{"v1alpha3", 31, kNever},
 };
-// NOLINTEND(modernize-use-designated-initializers)
 
 bool lives(const Lifetime& lifetime, KubernetesVersion version) {
   return lifetime.since <= version.minor && version.minor < lifetime.until;
