@@ -331,7 +331,7 @@ class Connection {
 
   [[nodiscard]] HttpFailure too_slow(const Config& config, std::chrono::nanoseconds waited) const {
     return {.reason = sent() ? reason::kTimeout : reason::kUnreachable,
-            .message = fmt::format("{}: {} within {:.3g} s", config.server,
+            .message = fmt::format("{}: {} within {:.2g} s", config.server,
                                    status() == 0 ? "no answer" : "no complete answer",
                                    std::chrono::duration<double>(waited).count())};
   }

@@ -410,8 +410,13 @@ TEST_F(NewKind, IsGoneForAWatchWhenItIsRemoved) {
 
 TEST_F(Server, SendsABookmarkAtTheEndOfAWatch) {
   const json list = value_of(client_->list(maps()));
-  // Without something that happens, though not to what is watched, there is nothing to tell.
-  create("a");
+  // There is a bookmark only if something happens, though not to what is watched, meanwhile.
+  const std::jthread others([&](const std::stop_token& stop) {
+    for (int i = 0; !stop.stop_requested(); ++i) {
+      (void)client_->create(maps(), map("a" + std::to_string(i)));
+      std::this_thread::sleep_for(milliseconds(200));
+    }
+  });
   int bookmarks = 0;
   const auto end = client_->watch(
       maps(),
