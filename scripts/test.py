@@ -88,7 +88,8 @@ def stages():
         pytest("programs", "the programs by their command lines and sockets",
                "tests/wire", "tests/server", "tests/cli"),
         script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60"),
-        pytest("cluster", "real Kubernetes", "tests/cluster"),
+        pytest("cluster", "a real control plane", "tests/cluster"),
+        pytest("kube", "the client of the API server with a real one", "tests/kube"),
         pytest("dra", "the node agent with a real API server", "tests/dra"),
         pytest("guest", "real guests on real QEMU", "tests/integration"),
     ]
