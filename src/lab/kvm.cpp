@@ -65,7 +65,8 @@ void fill(const Mapping& memory) {
   put(memory, kPageMapLevel4, kPageDirectoryPointers | kPresentAndWritable);
   put(memory, kPageDirectoryPointers, kPageDirectory | kPresentAndWritable);
   put(memory, kPageDirectory, kPresentAndWritable | kLargePage);
-  if (static_cast<bool>(__builtin_cpu_supports("bmi2"))) {
+  const bool has_bmi2 = __builtin_cpu_supports("bmi2");
+  if (has_bmi2) {
     std::ranges::copy(kVexCode, memory.bytes() + kCode);
   } else {
     std::ranges::copy(kPlainCode, memory.bytes() + kCode);

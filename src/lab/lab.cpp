@@ -165,7 +165,8 @@ class Launch {
     const auto done = run_checked(command, {.interrupt = &work_.interrupt});
     return done ? Result<void>{} : std::unexpected(done.error());
   }
-  static Result<void> prepare_one(const FileText& file) {
+  // NOLINTNEXTLINE(readability-convert-member-functions-to-static): an overload of the one above
+  Result<void> prepare_one(const FileText& file) const {
     return write_file(file.path, file.text, 0600);
   }
 

@@ -151,6 +151,7 @@ class ConfigLayoutBuilder {
   std::shared_ptr<ConfigLayout> layout_;
   std::size_t next_base_;
   std::size_t next_extended_base_;
+  // NOLINTNEXTLINE(*-use-default-member-init): its start is a constant that the source knows
   std::size_t link_;               ///< the byte that points to the next capability
   std::size_t extended_link_ = 0;  ///< the header that points to the next one; 0: none yet
 };

@@ -29,8 +29,8 @@ Header command_header(Command command, std::uint16_t id, std::size_t body, std::
 }  // namespace
 
 std::size_t RemoteMemory::part(std::size_t size) const {
-  return static_cast<std::size_t>(
-      std::min<std::uint64_t>({size, max_transfer_, protocol::kMaxDataTransfer}));
+  return static_cast<std::size_t>(std::ranges::min(
+      {std::uint64_t{size}, max_transfer_, std::uint64_t{protocol::kMaxDataTransfer}}));
 }
 
 Result<void> RemoteMemory::read(GuestAddress from, std::span<std::byte> into) {
