@@ -32,6 +32,9 @@ namespace dra_v1beta1 = ::k8s::io::kubelet::pkg::apis::dra::v1beta1;
 constexpr std::chrono::seconds kHealthPause{10};
 constexpr std::chrono::seconds kHealthTimeout{30};
 constexpr std::chrono::seconds kCheckPatience{2};
+// For calls that run when the plugin stops. Later they lose their answers, not their effects: the
+// kubelet asks the next agent.
+constexpr std::chrono::seconds kGrace{2};
 // The health streams hold a thread each; prepare calls wait for each other anyway.
 constexpr int kMaxThreads = 32;
 
@@ -321,9 +324,9 @@ class KubeletPlugin::Servers {
   }
 
   void stop() {
-    stop(registration_server_, paths_.registration_socket);
+    stop(registration_server_, paths_.registration_socket, std::chrono::seconds(0));
     board_.close();
-    stop(plugin_server_, paths_.plugin_socket);
+    stop(plugin_server_, paths_.plugin_socket, kGrace);
   }
 
   [[nodiscard]] bool registered() const { return registration_.registered(); }
@@ -347,10 +350,11 @@ class KubeletPlugin::Servers {
   }
 
  private:
-  static void stop(std::unique_ptr<grpc::Server>& server, const fs::path& socket) {
+  /// A client that does nothing may take the whole grace before it lets go of its connection.
+  static void stop(std::unique_ptr<grpc::Server>& server, const fs::path& socket,
+                   std::chrono::seconds grace) {
     if (!server) return;
-    constexpr std::chrono::seconds kGrace{10};
-    server->Shutdown(std::chrono::system_clock::now() + kGrace);
+    server->Shutdown(std::chrono::system_clock::now() + grace);
     server.reset();
     std::error_code error;
     fs::remove(socket, error);

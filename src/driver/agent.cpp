@@ -79,6 +79,9 @@ Result<std::unique_ptr<kube::Client>> make_client(const AgentSettings& settings,
   return kube::Client::make(
       std::move(*config),
       {.user_agent = fmt::format("mock-accel-dra-driver/{}", MOCK_DEVICE_VERSION),
+       // A pod that starts may not wait for a limit that is there to protect the server from loops.
+       .qps = 100,
+       .burst = 200,
        .on_call = [&metrics](const kube::CallRecord& call) { metrics.api_call(call); }});
 }
 

@@ -49,6 +49,7 @@ class Agent:
         self.log = folder / "agent.log"
         self.health_port, self.http_port = free_port(), free_port()
         self.process = None
+        self.processes = []  # also those before it
 
     def add(self, name, pci, **attributes):
         self.sysfs.add(name, pci, **attributes)
@@ -68,6 +69,7 @@ class Agent:
                  "--rescan-seconds", "1", "--repair-delay-ms", "200", *flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=os.environ | (environment or {}))
+        self.processes.append(self.process)
 
     def kubelet(self, service="v1.DRAPlugin"):
         """A kubelet that has found the agent and registered it."""
@@ -136,8 +138,9 @@ def agent(messages, kubeconfig, plane, request):
                   uuid="223e4567-e89b-12d3-a456-426614174000")
         plane.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": agent.node}})
         yield agent
-        if agent.process and agent.process.poll() is None:
-            agent.kill()
+        for process in agent.processes:
+            process.kill()
+            process.wait(PATIENCE)
         print(agent.log.read_text() if agent.log.exists() else "")
         plane.kubectl("delete", "node", agent.node)
         plane.kubectl("delete", "resourceslices", "--field-selector",
