@@ -29,6 +29,7 @@ extern const Verb kComplete;
 extern const Verb kMan;
 extern const Verb kReference;
 extern const Verb kRelay;
+extern const Verb kNetwork;
 // NOLINTEND(readability-identifier-naming)
 
 /// All of them, in the order in which help shows them.
