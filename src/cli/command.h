@@ -165,8 +165,16 @@ OptionRules Command::choice(const std::string& names,
     }
     return fail("{} is none of {}", word, fmt::join(words, ", "));
   };
+  // A line of help has 80 columns.
+  constexpr std::size_t kMaxShown = 60;
+  std::string shown = fmt::format("{}", fmt::join(words, "|"));
+  std::string meaning = text;
+  if (shown.size() > kMaxShown) {
+    shown = "WORD";
+    meaning = fmt::format("{} One of {}.", text, fmt::join(words, ", "));
+  }
   return add(
-      names, accept, fmt::format("{}", fmt::join(words, "|")), text,
+      names, accept, shown, meaning,
       {.kind = Values::Kind::words, .words = [candidates](const Typed&) { return candidates; }});
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "lab/kubeconfig.h"
 #include "lab/last_words.h"
@@ -18,9 +19,6 @@ using Words = std::vector<std::string>;
 constexpr std::chrono::seconds kStartTimeout{120};
 constexpr std::chrono::milliseconds kLook{100};
 
-/// As guests reach this computer. make-certificates puts it into the API server's certificate.
-constexpr const char* kAddressForGuests = "10.0.2.2";
-constexpr const char* kServiceAddresses = "10.96.0.0/16";
 constexpr const char* kServiceAccountIssuer = "https://kubernetes.default.svc.cluster.local";
 
 /// Components that are clients of the API server, by their certificates' names.
@@ -60,7 +58,8 @@ Words server_options(const ControlPlane& plane, std::uint16_t port) {
   Words words = {"--bind-address=127.0.0.1", option("secure-port", std::to_string(port)),
                  option("tls-cert-file", folder.certificate("server")),
                  option("tls-private-key-file", folder.key("server"))};
-  const Words gates = feature_gates(plane.version);
+  Words gates = feature_gates(plane.version);
+  for (std::string& gate : gates) gate += "=true";
   if (!gates.empty()) {
     words.push_back(option("feature-gates", fmt::format("{}", fmt::join(gates, ","))));
   }
@@ -107,15 +106,19 @@ Component etcd(const ControlPlane& plane) {
 Component apiserver(const ControlPlane& plane) {
   const KubernetesFolder folder = folder_of(plane);
   const fs::path tokens = folder.certificates() / "service-accounts.pub";
+  Words networks;
+  if (!plane.nodes.empty()) {
+    networks.push_back(option("egress-selector-config-file", folder.egress_file()));
+  }
   return {
       .name = "apiserver",
       .command =
           {.argv = Words{plane.programs / "kube-apiserver"} +
-                   server_options(plane, plane.ports.apiserver) +
+                   server_options(plane, plane.ports.apiserver) + networks +
                    Words{
                        option("etcd-servers", "unix://" + folder.etcd_socket().native()),
-                       option("advertise-address", kAddressForGuests),
-                       option("service-cluster-ip-range", kServiceAddresses),
+                       option("advertise-address", kHostForGuests),
+                       option("service-cluster-ip-range", kServiceRange),
                        option("client-ca-file", folder.certificate("ca")),
                        "--authorization-mode=Node,RBAC",
                        "--enable-admission-plugins=NodeRestriction",
@@ -137,6 +140,27 @@ Component apiserver(const ControlPlane& plane) {
                        option("proxy-client-key-file", folder.key("front-proxy-client")),
                    }},
       .probe = ask_ready(plane, plane.ports.apiserver)};
+}
+
+/// How the API server reaches what is in the cluster's networks.
+FileText egress_file(const ControlPlane& plane) {
+  const KubernetesFolder folder = folder_of(plane);
+  const nlohmann::ordered_json selection = {
+      {"name", "cluster"},
+      {"connection",
+       {{"proxyProtocol", "HTTPConnect"},
+        {"transport", {{"uds", {{"udsName", folder.egress_socket().native()}}}}}}}};
+  const nlohmann::ordered_json document = {
+      {"apiVersion", "apiserver.k8s.io/v1beta1"},
+      {"kind", "EgressSelectorConfiguration"},
+      {"egressSelections", nlohmann::ordered_json::array({selection})}};
+  return {.path = folder.egress_file(), .text = document.dump(2) + "\n"};
+}
+
+Component network(const ControlPlane& plane) {
+  return {.name = "network",
+          .command = {.argv = {plane.program, "network", plane.folder.lab()}},
+          .probe = {.argv = {"test", "-S", folder_of(plane).egress_socket()}}};
 }
 
 Component controller_manager(const ControlPlane& plane) {
@@ -184,20 +208,38 @@ std::string api_server_url(const ControlPlane& plane) {
 std::vector<Preparation> control_plane_preparations(const fs::path& make_certificates,
                                                     const ControlPlane& plane) {
   const KubernetesFolder folder = folder_of(plane);
+  Words certificates = {make_certificates, folder.certificates()};
+  for (const NodeAddress& node : plane.nodes) {
+    certificates.insert(certificates.end(), {node.name, node.address});
+  }
   std::vector<Preparation> all = {
-      Command{.argv = {"mkdir", "-p", "-m", "700", folder.path, folder.certificates(),
-                       folder.etcd_data()}},
-      Command{.argv = {make_certificates, folder.certificates()}},
+      Command{.argv = {"mkdir", "-p", "-m", "700", plane.folder.path(), folder.path,
+                       folder.certificates(), folder.etcd_data()}},
+      Command{.argv = std::move(certificates)},
       client_file(plane, plane.folder.kubeconfig(), "admin"),
   };
   for (const char* const client : {kControllerManager, kScheduler}) {
     all.emplace_back(client_file(plane, folder.kubeconfig(client), client));
   }
+  if (!plane.nodes.empty()) all.emplace_back(egress_file(plane));
   return all;
 }
 
+Command apply(const ControlPlane& plane, const fs::path& file) {
+  return ask(plane, {"apply", "--filename", file});
+}
+
+Command ask_nodes_ready(const ControlPlane& plane) {
+  Words words = {"wait", "--for=condition=Ready", "--timeout=1s"};
+  for (const NodeAddress& node : plane.nodes) words.push_back("node/" + node.name);
+  return ask(plane, words);
+}
+
 std::vector<Component> components(const ControlPlane& plane) {
-  return {etcd(plane), apiserver(plane), controller_manager(plane), scheduler(plane)};
+  std::vector<Component> all = {etcd(plane), apiserver(plane), controller_manager(plane),
+                                scheduler(plane)};
+  if (!plane.nodes.empty()) all.push_back(network(plane));
+  return all;
 }
 
 Result<void> wait_until_ready(const Component& component, const ProcessId& process,

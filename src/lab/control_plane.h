@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/process.h"
+#include "lab/cluster_network.h"
 #include "lab/kubernetes_version.h"
 #include "lab/preparation.h"
 #include "lab/run_folder.h"
@@ -30,6 +31,8 @@ struct ControlPlane {
   std::vector<std::string> etcd;   ///< how etcd is called
   RunFolder folder;
   ControlPlanePorts ports;
+  std::filesystem::path program;   ///< mock-device, for the machines' network
+  std::vector<NodeAddress> nodes;  ///< machines that are its nodes
 };
 
 /// A process of the control plane.
@@ -45,6 +48,12 @@ struct Component {
 /// What the components need in the run folder: keys, certificates and configuration.
 [[nodiscard]] std::vector<Preparation> control_plane_preparations(
     const std::filesystem::path& make_certificates, const ControlPlane& plane);
+
+/// Creates or changes the objects of a file.
+[[nodiscard]] Command apply(const ControlPlane& plane, const std::filesystem::path& file);
+
+/// Succeeds once all of the nodes are ready.
+[[nodiscard]] Command ask_nodes_ready(const ControlPlane& plane);
 
 /// The components in the order in which they start. They end in the reverse one: an API server
 /// whose etcd is gone does not end when it is told to.

@@ -14,6 +14,7 @@
 namespace mockdev::lab {
 namespace {
 
+namespace fs = std::filesystem;
 using testing::Contains;
 using testing::Each;
 using testing::ElementsAre;
@@ -27,7 +28,9 @@ class ControlPlaneTest : public testing::Test {
             .programs = "/k8s",
             .etcd = {"/etcd"},
             .folder = *RunFolder::of("default"),
-            .ports = {.apiserver = 1001, .controller_manager = 1002, .scheduler = 1003}};
+            .ports = {.apiserver = 1001, .controller_manager = 1002, .scheduler = 1003},
+            .program = "/mock-device",
+            .nodes = {}};
   }
 
   [[nodiscard]] std::vector<std::string> words_of(const std::string& name, unsigned minor) const {
@@ -65,6 +68,17 @@ TEST_F(ControlPlaneTest, ListensOnLoopbackOnly) {
     EXPECT_THAT(words_of(name, 36), Contains("--bind-address=127.0.0.1")) << name;
   }
   EXPECT_THAT(words_of("etcd", 36), Each(Not(HasSubstr("http"))));
+}
+
+TEST_F(ControlPlaneTest, ReachesItsNodesThroughTheirNetwork) {
+  ControlPlane with_nodes = plane(36);
+  with_nodes.nodes = {node_address(0, "node0")};
+  const std::vector<Component> all = components(with_nodes);
+  EXPECT_THAT(all.back().command.argv, ElementsAre("/mock-device", "network", "default"));
+  const fs::path file = with_nodes.folder.kubernetes().egress_file();
+  EXPECT_THAT(std::ranges::find(all, "apiserver", &Component::name)->command.argv,
+              Contains("--egress-selector-config-file=" + file.native()));
+  EXPECT_THAT(words_of("apiserver", 36), Each(Not(HasSubstr("egress"))));
 }
 
 TEST_F(ControlPlaneTest, HasAnAdministratorsConfiguration) {

@@ -15,6 +15,7 @@ constexpr const char* kDiskSize = "8G";
 /// What of lab/ takes part, beside the lists of packages.
 constexpr std::array kImageParts = {"guest/customize", "guest/files", "guest/init",
                                     "kbuild/customize"};
+constexpr std::array kNodeParts = {"node/customize", "node/files", "images/make"};
 
 std::vector<std::string> make_disk(const std::filesystem::path& tree,
                                    const std::filesystem::path& disk) {
@@ -25,14 +26,23 @@ std::vector<std::string> make_disk(const std::filesystem::path& tree,
 
 }  // namespace
 
-Result<Recipe> guest_recipe(const Installation& installation, const Builder& builder) {
+Result<Recipe> guest_recipe(const Installation& installation, const Builder& builder,
+                            GuestKind kind) {
+  const bool is_node = kind == GuestKind::node;
   const std::filesystem::path lab = installation.lab();
-  const auto guest_packages = read_packages(lab / "guest/packages");
+  auto guest_packages = read_packages(lab / "guest/packages");
   if (!guest_packages) return std::unexpected(guest_packages.error());
+  if (is_node) {
+    const auto more = read_packages(lab / "node/packages");
+    if (!more) return std::unexpected(more.error());
+    guest_packages->insert(guest_packages->end(), more->begin(), more->end());
+  }
   const auto build_packages = read_packages(lab / "kbuild/packages");
   if (!build_packages) return std::unexpected(build_packages.error());
   std::vector<std::string> content = {kDiskSize};
-  for (const char* part : kImageParts) {
+  std::vector<const char*> parts(kImageParts.begin(), kImageParts.end());
+  if (is_node) parts.insert(parts.end(), kNodeParts.begin(), kNodeParts.end());
+  for (const char* part : parts) {
     auto text = content_of(lab / part);
     if (!text) return std::unexpected(text.error());
     content.push_back(std::move(*text));
@@ -46,10 +56,16 @@ Result<Recipe> guest_recipe(const Installation& installation, const Builder& bui
                          const std::filesystem::path& folder) -> std::vector<RecipeStep> {
     const std::filesystem::path tree = folder / "tree";
     const GuestImage image{folder};
-    return {
+    std::vector<RecipeStep> all = {
         {.note = "the guest's packages", .command = builder.command(mmdebstrap(guest, from, tree))},
         {.note = "the guest's configuration",
          .command = builder.command({lab / "guest/customize", tree, folder})},
+    };
+    if (is_node) {
+      all.push_back({.note = "the node's configuration",
+                     .command = builder.command({lab / "node/customize", tree, folder})});
+    }
+    const std::vector<RecipeStep> rest = {
         {.note = "the disk", .command = builder.command(make_disk(tree, image.disk()))},
         {.note = "cleaning up", .command = builder.command({"rm", "-rf", tree})},
         {.note = "compiler and kernel headers",
@@ -57,13 +73,15 @@ Result<Recipe> guest_recipe(const Installation& installation, const Builder& bui
         {.note = "kernel headers",
          .command = builder.command({lab / "kbuild/customize", image.build_tree(), folder})},
     };
+    all.insert(all.end(), rest.begin(), rest.end());
+    return all;
   };
 
   for (const TreeSpec& spec : {guest, kbuild}) {
     for (std::string& word : mmdebstrap(spec, "", "")) content.push_back(std::move(word));
   }
   return Recipe{
-      .name = "guest",
+      .name = is_node ? "node" : "guest",
       .key = content_key(content),
       .steps = [=](const std::filesystem::path& folder) { return steps(*mirror, folder); }};
 }

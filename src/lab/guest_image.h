@@ -4,6 +4,7 @@
 // disk.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
 #include "base/error.h"
@@ -21,10 +22,18 @@ struct GuestImage {
   [[nodiscard]] std::filesystem::path initrd() const { return folder / "initrd"; }
   /// Compiler and headers, those of this kernel as usr/src/linux-headers.
   [[nodiscard]] std::filesystem::path build_tree() const { return folder / "kbuild"; }
+  /// Container images, of a node's.
+  [[nodiscard]] std::filesystem::path container_images() const { return folder / "images"; }
   /// For what is built in that tree: it goes when the tree goes.
   [[nodiscard]] std::filesystem::path modules() const { return folder / "modules"; }
 };
 
-[[nodiscard]] Result<Recipe> guest_recipe(const Installation& installation, const Builder& builder);
+enum class GuestKind : std::uint8_t {
+  plain,  ///< Linux, and tools to look at devices
+  node,   ///< beside that, what a node of Kubernetes takes from Debian
+};
+
+[[nodiscard]] Result<Recipe> guest_recipe(const Installation& installation, const Builder& builder,
+                                          GuestKind kind);
 
 }  // namespace mockdev::lab

@@ -31,7 +31,10 @@ Result<Installation> installation() {
     return fail("{}: not there, but {} needs it; install mock-device as a whole",
                 (data / "lab").native(), program.filename().native());
   }
-  return Installation{.program = program, .server = folder / "mock-accel-server", .data = data};
+  return Installation{.program = program,
+                      .server = folder / "mock-accel-server",
+                      .pause = (folder / "../libexec/mock-device/pause").lexically_normal(),
+                      .data = data};
 }
 
 Result<fs::path> cache_folder() {

@@ -118,7 +118,7 @@ Result<KubernetesVersion> parse_kubernetes_version(std::string_view text) {
 std::vector<std::string> feature_gates(KubernetesVersion version) {
   std::vector<std::string> gates;
   for (const Lifetime& gate : kGates) {
-    if (lives(gate, version)) gates.push_back(fmt::format("{}=true", gate.name));
+    if (lives(gate, version)) gates.emplace_back(gate.name);
   }
   return gates;
 }

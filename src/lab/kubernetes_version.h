@@ -27,8 +27,8 @@ struct KubernetesVersion {
 /// Fails for anything older than 1.31.
 [[nodiscard]] Result<KubernetesVersion> parse_kubernetes_version(std::string_view text);
 
-/// The feature gates of DRA that this version has and does not open by itself, as in
-/// "DRAAdminAccess=true". All of Kubernetes' programs know them.
+/// The feature gates of DRA that this version has and does not open by itself. All of Kubernetes'
+/// programs know them.
 [[nodiscard]] std::vector<std::string> feature_gates(KubernetesVersion version);
 
 /// The versions of the API group resource.k8s.io that this version is able to serve, newest first.

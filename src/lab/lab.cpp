@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "lab/boot.h"
 #include "lab/file_lock.h"
+#include "lab/last_words.h"
 #include "lab/plan.h"
 #include "lab/server_process.h"
 #include "lab/state.h"
@@ -109,6 +110,9 @@ class Launch {
       all.push_back({.title = fmt::format("boot {}", state_.nodes[node].name),
                      .perform = [this, node] { return boot(node); }});
     }
+    if (plan_.has_kubernetes() && plan_.has_machines()) {
+      all.push_back({.title = "nodes", .perform = [this] { return wait_for_nodes(); }});
+    }
     return all;
   }
 
@@ -154,6 +158,26 @@ class Launch {
       if (!ready) return std::unexpected(ready.error());
     }
     return state_.kubernetes->server;
+  }
+
+  /// From power-on until the API server says of all nodes that they are ready.
+  Result<std::string> wait_for_nodes() {
+    constexpr std::chrono::milliseconds kPause{500};
+    const ControlPlane plane = plan_.control_plane();
+    const auto applied = run_checked(apply(plane, plan_.installation().lab() / "node/objects.yaml"),
+                                     {.interrupt = &work_.interrupt});
+    if (!applied) return std::unexpected(applied.error());
+    const auto end = power_on_.back() + options_.boot_timeout;
+    while (true) {
+      const auto asked = run(ask_nodes_ready(plane), {.interrupt = &work_.interrupt});
+      if (!asked) return std::unexpected(asked.error());
+      if (asked->exit_code == 0) return fmt::format("{} ready", plane.nodes.size());
+      if (Clock::now() > end) {
+        return fail("not ready in time: {}; \"journalctl -u kubelet\" in a node may know why",
+                    one_line(asked->output));
+      }
+      if (work_.interrupt.wait(kPause)) return interrupted();
+    }
   }
 
   Result<std::string> find_qemu() const {

@@ -38,24 +38,26 @@ enum class Accelerator : std::uint8_t {
 
 inline constexpr std::string_view kDefaultName = "default";
 inline constexpr std::string_view kDefaultTopology = "two-numa";
+inline constexpr std::string_view kDefaultClusterTopology = "two-nodes";
 
 struct UpOptions {
   /// A DNS label. Labs of different names live beside each other.
   std::string name{kDefaultName};
   /// A ready-made topology by name ("two-numa"), or the path of a file: everything that has a '/'
   /// or ends in .yaml or .yml is a path.
-  std::string topology{kDefaultTopology};
+  /// Empty: kDefaultTopology, or kDefaultClusterTopology with Kubernetes.
+  std::optional<std::string> topology;
   /// Start only the first N nodes of the topology. Empty: all. 0 takes Kubernetes.
   std::optional<unsigned> nodes;
-  /// Runs a control plane of this version beside the machines. Empty: none, or the version of
-  /// `kubernetes_programs`.
+  /// Runs a control plane of this version, whose nodes the machines are. Empty: none, or the
+  /// version of `kubernetes_programs`.
   std::optional<KubernetesVersion> kubernetes;
   /// A folder of Kubernetes' programs, ready to run. Empty: they are built, unless they are cached.
   std::filesystem::path kubernetes_programs;
   /// Virtual CPUs of each machine, rounded up so that every NUMA node has the same number of them.
   /// Empty: 2, or one a NUMA node where that is more.
   std::optional<unsigned> cpus;
-  /// Memory of each machine, spread evenly over its NUMA nodes. Empty: 1 GiB.
+  /// Memory of each machine, spread evenly over its NUMA nodes. Empty: 1 GiB, or 2 with Kubernetes.
   std::optional<ByteCount> memory;
   Accelerator accelerator = Accelerator::automatic;
   /// How long a guest may take from power-on until it is ready, in seconds.
@@ -97,7 +99,7 @@ struct NodeStatus {
 };
 
 struct ComponentStatus {
-  std::string name;  ///< "etcd", "apiserver", "controller-manager", "scheduler"
+  std::string name;  ///< "etcd", "apiserver", "controller-manager", "scheduler", "network"
   bool running;
   pid_t pid;  ///< 0: never started
   std::filesystem::path log;
@@ -174,6 +176,7 @@ enum class LogSource : std::uint8_t {
   apiserver,
   controller_manager,
   scheduler,
+  network,
 };
 
 struct LogOptions {
@@ -188,6 +191,11 @@ struct LogOptions {
 /// Hands a log to `sink`, piece by piece.
 [[nodiscard]] Result<void> logs(const LogOptions& options,
                                 const std::function<void(std::string_view)>& sink);
+
+/// Is the network of a cluster's machines, in the lab of this name, until the process is ended:
+/// their switch, and the API server's way to them. The command line offers it as the hidden verb
+/// `network LAB`.
+[[nodiscard]] Result<void> run_network(std::string_view name);
 
 /// Copies between stdin/stdout and a UNIX socket until either side ends: what ssh uses to reach a
 /// guest. The command line offers it as the hidden verb `relay PATH`.

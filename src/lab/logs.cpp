@@ -31,6 +31,8 @@ std::string_view component_name(LogSource source) {
       return "controller-manager";
     case LogSource::scheduler:
       return "scheduler";
+    case LogSource::network:
+      return "network";
     case LogSource::serial:
     case LogSource::qemu:
     case LogSource::server:

@@ -26,6 +26,7 @@ constexpr unsigned kLastBus = 255;
 constexpr unsigned kRootDiskSlot = 1;
 constexpr unsigned kPayloadDiskSlot = 2;
 constexpr unsigned kNetworkSlot = 3;
+constexpr unsigned kClusterNetworkSlot = 4;
 constexpr unsigned kFirstHostBridgeSlot = 8;
 
 /// A value inside an option: a comma ends it unless it is doubled.
@@ -112,6 +113,15 @@ Words connection_options() {
       "-qmp",     "unix:qmp,server=on,wait=off"};
 }
 
+Words cluster_options(const ClusterCard& card) {
+  return {
+      "-netdev",
+      fmt::format("stream,id=cluster,server=off,addr.type=unix,addr.path={}", escaped(card.socket)),
+      "-device",
+      fmt::format("virtio-net-pci,netdev=cluster,mac={},romfile=,addr={:#x}", card.mac,
+                  kClusterNetworkSlot)};
+}
+
 std::string device_option(const Json& device) {
   return device.dump();
 }
@@ -195,6 +205,7 @@ Command machine_command(const MachineSpec& spec) {
   add(words, boot_options(spec));
   add(words, disk_options(spec));
   add(words, connection_options());
+  if (spec.cluster) add(words, cluster_options(*spec.cluster));
   unsigned bus = kFirstBus;
   for (const topology::NumaNode& numa : spec.node.numa) {
     add(words, numa_devices(spec, numa, bus));

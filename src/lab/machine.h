@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,12 @@
 
 namespace mockdev::lab {
 
+/// A network card of a machine beside that which leads to this computer.
+struct ClusterCard {
+  std::filesystem::path socket;  ///< of the switch
+  std::string mac;
+};
+
 struct MachineSpec {
   topology::Node node;
   QemuProgram qemu;
@@ -25,6 +32,7 @@ struct MachineSpec {
   Accelerator accelerator;  ///< kvm or tcg
   unsigned cpus;            ///< a multiple of the number of NUMA nodes
   ByteCount memory;         ///< a multiple of kMemoryStep for each NUMA node
+  std::optional<ClusterCard> cluster;
 };
 
 /// NUMA nodes of Linux begin and end at such addresses.

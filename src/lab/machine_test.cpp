@@ -15,6 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsSubsetOf;
 using testing::Not;
+using testing::SizeIs;
 
 /// The values of all options of a name, in order.
 std::vector<std::string> values_of(const Command& command, std::string_view option) {
@@ -27,19 +28,29 @@ std::vector<std::string> values_of(const Command& command, std::string_view opti
 
 class Machine : public testing::Test {
  protected:
-  [[nodiscard]] static Command of(const topology::Node& node, Accelerator accelerator) {
+  [[nodiscard]] static Command of(const topology::Node& node, Accelerator accelerator,
+                                  const std::optional<ClusterCard>& cluster = {}) {
     return machine_command({.node = node,
                             .qemu = {"qemu"},
                             .image = {"/cache/guest,1"},
                             .folder = *RunFolder::of("default"),
                             .accelerator = accelerator,
                             .cpus = *cpus_of(node, std::nullopt),
-                            .memory = *memory_of(node, std::nullopt)});
+                            .memory = *memory_of(node, std::nullopt),
+                            .cluster = cluster});
   }
 
  private:
   ScopedVariable labs_{"MOCK_DEVICE_RUN_DIR", "/run/labs"};
 };
+
+TEST_F(Machine, HasASecondCardInTheNetworkOfACluster) {
+  const ClusterCard card{.socket = "/a,b/switch", .mac = "52:54:00:77:00:0a"};
+  const Command command = of(node_with({1}), Accelerator::tcg, card);
+  EXPECT_THAT(values_of(command, "-netdev"),
+              Contains("stream,id=cluster,server=off,addr.type=unix,addr.path=/a,,b/switch"));
+  EXPECT_THAT(values_of(of(node_with({1}), Accelerator::tcg), "-netdev"), SizeIs(1));
+}
 
 TEST_F(Machine, HasANumaNodeForEachOfTheTopology) {
   const Command command = of(node_with({1, 1}), Accelerator::tcg);

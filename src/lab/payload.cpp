@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/payload.h"
 
-#include "base/units.h"
-
 namespace mockdev::lab {
 namespace {
 
@@ -19,27 +17,32 @@ Command copy_program(const fs::path& program, const fs::path& copy) {
 /// Room for the modules, the start script and the file system itself.
 constexpr ByteCount kBesideProgram = 32_MiB;
 
-std::string disk_size(const fs::path& program) {
+std::string disk_size(const fs::path& program, ByteCount additions) {
   std::error_code ignored;
-  const std::uintmax_t size = fs::file_size(program, ignored);
+  const std::uintmax_t size = fs::file_size(program, ignored) + additions.value();
   return fmt::format("{}k", (size + size / 8 + kBesideProgram.value()) / 1024);
 }
 
 }  // namespace
 
-std::vector<Command> payload_commands(const Installation& installation, const Builder& builder,
-                                      const fs::path& modules, const RunFolder& folder) {
+std::vector<Preparation> payload_preparations(const Installation& installation,
+                                              const Builder& builder, const fs::path& modules,
+                                              const PayloadAdditions& additions,
+                                              const RunFolder& folder) {
   const fs::path payload = folder.payload();
-  return {
-      {.argv = {"mkdir", payload, payload / "bin"}},
-      {.argv = {"cp", "-R", modules, payload / "modules"}},
+  std::vector<Preparation> all = {
+      Command{.argv = {"mkdir", payload, payload / "bin"}},
+      Command{.argv = {"cp", "-R", modules, payload / "modules"}},
       copy_program(installation.program, payload / "bin/mock-device"),
-      {.argv = {"cp", installation.lab() / "payload/start", payload / "start"}},
-      // As root of the namespace, so that the files are root's in the guest.
-      builder.command({"mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-L", kLabel,
-                       "-d", payload, folder.payload_disk(), disk_size(installation.program)}),
-      {.argv = {"rm", "-rf", payload}},
+      Command{.argv = {"cp", installation.lab() / "payload/start", payload / "start"}},
   };
+  all.insert(all.end(), additions.preparations.begin(), additions.preparations.end());
+  // As root of the namespace, so that the files are root's in the guest.
+  all.emplace_back(builder.command({"mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0",
+                                    "-L", kLabel, "-d", payload, folder.payload_disk(),
+                                    disk_size(installation.program, additions.size)}));
+  all.emplace_back(Command{.argv = {"rm", "-rf", payload}});
+  return all;
 }
 
 }  // namespace mockdev::lab

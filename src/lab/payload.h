@@ -7,18 +7,26 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/process.h"
+#include "base/units.h"
 #include "lab/installation.h"
+#include "lab/preparation.h"
 #include "lab/run_folder.h"
 #include "lab/tools.h"
 
 namespace mockdev::lab {
 
-/// The commands that make folder.payload_disk() from this program and the modules in a folder. The
-/// guest finds it by its label and runs `start` on it.
-[[nodiscard]] std::vector<Command> payload_commands(const Installation& installation,
-                                                    const Builder& builder,
-                                                    const std::filesystem::path& modules,
-                                                    const RunFolder& folder);
+/// What else is to go into folder.payload().
+struct PayloadAdditions {
+  std::vector<Preparation> preparations;
+  ByteCount size;
+};
+
+/// What makes folder.payload_disk() from this program, the modules in a folder and the additions.
+/// The guest finds it by its label and runs `start` on it.
+[[nodiscard]] std::vector<Preparation> payload_preparations(const Installation& installation,
+                                                            const Builder& builder,
+                                                            const std::filesystem::path& modules,
+                                                            const PayloadAdditions& additions,
+                                                            const RunFolder& folder);
 
 }  // namespace mockdev::lab

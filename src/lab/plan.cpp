@@ -8,6 +8,7 @@
 #include "lab/kernel_modules.h"
 #include "lab/kubernetes_build.h"
 #include "lab/kvm.h"
+#include "lab/node_payload.h"
 #include "lab/payload.h"
 #include "lab/ports.h"
 #include "lab/program_tree.h"
@@ -19,6 +20,9 @@ namespace mockdev::lab {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// What kubelet, containerd and a few pods start in.
+constexpr ByteCount kNodeMemory = 2_GiB;
 
 std::vector<std::string> ready_made(const fs::path& folder) {
   std::vector<std::string> names;
@@ -110,7 +114,9 @@ Result<void> Plan::choose_kubernetes_recipes() {
 }
 
 Result<void> Plan::choose_topology(const UpOptions& options) {
-  auto file = lab::topology_file(installation_, options.topology);
+  const bool wants_kubernetes = options.kubernetes || !options.kubernetes_programs.empty();
+  const auto usual = std::string(wants_kubernetes ? kDefaultClusterTopology : kDefaultTopology);
+  auto file = lab::topology_file(installation_, options.topology.value_or(usual));
   if (!file) return std::unexpected(file.error());
   topology_file_ = std::move(*file);
   auto loaded = topology::load(topology_file_);
@@ -118,6 +124,9 @@ Result<void> Plan::choose_topology(const UpOptions& options) {
   nodes_ = std::move(loaded->nodes);
   nodes_in_topology_ = nodes_.size();
   const std::size_t wanted = options.nodes.value_or(nodes_.size());
+  if (wanted > kMaxNodes && wants_kubernetes) {
+    return fail("nodes: {}: more than the {} that a cluster can have", wanted, kMaxNodes);
+  }
   if (wanted > nodes_.size()) {
     return fail("nodes: {}: {} has {}; choose 1 to {}, or another topology", wanted,
                 topology_file_.native(), nodes_.size(), nodes_.size());
@@ -127,11 +136,12 @@ Result<void> Plan::choose_topology(const UpOptions& options) {
 }
 
 Result<void> Plan::choose_sizes(const UpOptions& options) {
+  const auto usual_memory = has_kubernetes() ? std::optional(kNodeMemory) : std::nullopt;
   for (const topology::Node& node : nodes_) {
     if (auto fits = check_buses(node); !fits) return fits;
     const auto cpus = cpus_of(node, options.cpus);
     if (!cpus) return std::unexpected(cpus.error());
-    const auto memory = memory_of(node, options.memory);
+    const auto memory = memory_of(node, options.memory ? options.memory : usual_memory);
     if (!memory) return std::unexpected(memory.error());
     cpus_.push_back(*cpus);
     memory_.push_back(*memory);
@@ -163,7 +173,8 @@ Result<void> Plan::choose_recipes() {
     if (!recipe) return std::unexpected(recipe.error());
     qemu_recipe_ = std::move(*recipe);
   }
-  auto guest = lab::guest_recipe(installation_, builder_);
+  auto guest = lab::guest_recipe(installation_, builder_,
+                                 has_kubernetes() ? GuestKind::node : GuestKind::plain);
   if (!guest) return std::unexpected(guest.error());
   guest_recipe_ = std::move(*guest);
   auto modules = lab::modules_recipe(installation_, image(), builder_);
@@ -182,18 +193,26 @@ ControlPlane Plan::control_plane() const {
       .programs = kubernetes_recipe_ ? cache_.folder(*kubernetes_recipe_) : kubernetes_programs_,
       .etcd = tree_program(cache_.folder(etcd_recipe_), "usr/bin/etcd"),
       .folder = folder_,
-      .ports = ports_};
+      .ports = ports_,
+      .program = installation_.program,
+      .nodes = addresses()};
+}
+
+std::vector<NodeAddress> Plan::addresses() const {
+  std::vector<NodeAddress> all;
+  for (const topology::Node& node : nodes_) all.push_back(node_address(all.size(), node.name));
+  return all;
 }
 
 std::vector<Preparation> Plan::preparations() const {
   std::vector<Preparation> all;
-  if (has_machines()) add_machine_preparations(all);
   if (has_kubernetes()) {
     const fs::path script = installation_.lab() / "kubernetes/make-certificates";
     for (Preparation& one : control_plane_preparations(script, control_plane())) {
       all.push_back(std::move(one));
     }
   }
+  if (has_machines()) add_machine_preparations(all);
   return all;
 }
 
@@ -208,9 +227,14 @@ void Plan::add_machine_preparations(std::vector<Preparation>& all) const {
   all.emplace_back(Command{.argv = {installation_.lab() / "make-keys", folder_.path()}});
   all.emplace_back(
       FileText{.path = folder_.ssh_config(), .text = ssh_config(installation_.program, folder_)});
-  for (Command& command :
-       payload_commands(installation_, builder_, module_cache().folder(modules_recipe_), folder_)) {
-    all.emplace_back(std::move(command));
+  PayloadAdditions additions;
+  if (has_kubernetes()) {
+    additions = {.preparations = node_preparations(installation_, image(), control_plane()),
+                 .size = node_payload_size(control_plane())};
+  }
+  for (Preparation& one : payload_preparations(
+           installation_, builder_, module_cache().folder(modules_recipe_), additions, folder_)) {
+    all.push_back(std::move(one));
   }
 }
 
@@ -225,7 +249,13 @@ Command Plan::machine(std::size_t node) const {
                           .folder = folder_,
                           .accelerator = accelerator_,
                           .cpus = cpus_.at(node),
-                          .memory = memory_.at(node)});
+                          .memory = memory_.at(node),
+                          .cluster = cluster_card(node)});
+}
+
+std::optional<ClusterCard> Plan::cluster_card(std::size_t node) const {
+  if (!has_kubernetes()) return std::nullopt;
+  return ClusterCard{.socket = folder_.switch_socket(), .mac = addresses().at(node).mac};
 }
 
 }  // namespace mockdev::lab

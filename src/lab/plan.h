@@ -78,6 +78,8 @@ class Plan {
   [[nodiscard]] Result<void> choose_recipes();
   [[nodiscard]] Result<void> choose_kubernetes(const UpOptions& options);
   [[nodiscard]] Result<void> choose_kubernetes_recipes();
+  [[nodiscard]] std::vector<NodeAddress> addresses() const;
+  [[nodiscard]] std::optional<ClusterCard> cluster_card(std::size_t node) const;
   void add_machine_preparations(std::vector<Preparation>& all) const;
 
   Installation installation_;

@@ -48,7 +48,7 @@ Result<RunFolder> RunFolder::of(std::string_view lab) {
 }
 
 Result<void> RunFolder::check_socket_paths(const std::vector<topology::Node>& nodes) const {
-  for (const fs::path& socket : {control_socket(), kubernetes().etcd_socket()}) {
+  for (const fs::path& socket : {control_socket(), kubernetes().egress_socket()}) {
     if (auto fits = check_length(socket); !fits) return fits;
   }
   for (const topology::Node& node : nodes) {

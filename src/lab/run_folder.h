@@ -48,6 +48,9 @@ struct KubernetesFolder {
   [[nodiscard]] std::filesystem::path log(std::string_view name) const {
     return path / fmt::format("{}.log", name);
   }
+  /// Where the API server enters the cluster's networks.
+  [[nodiscard]] std::filesystem::path egress_socket() const { return path / "egress"; }
+  [[nodiscard]] std::filesystem::path egress_file() const { return path / "egress.json"; }
   [[nodiscard]] std::filesystem::path etcd_data() const { return path / "etcd-data"; }
   [[nodiscard]] std::filesystem::path etcd_socket() const { return path / "etcd"; }
 };
@@ -67,6 +70,8 @@ class RunFolder {
   [[nodiscard]] std::filesystem::path topology() const { return path_ / "topology.yaml"; }
   [[nodiscard]] std::filesystem::path control_socket() const { return path_ / "control"; }
   [[nodiscard]] std::filesystem::path devices() const { return path_ / "devices"; }
+  /// Of the network that machines of a cluster have among themselves.
+  [[nodiscard]] std::filesystem::path switch_socket() const { return path_ / "switch"; }
   [[nodiscard]] std::filesystem::path server_log() const { return path_ / "server.log"; }
   /// For kubectl and every other client of the user's.
   [[nodiscard]] std::filesystem::path kubeconfig() const { return path_ / "kubeconfig"; }

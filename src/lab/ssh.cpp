@@ -59,6 +59,10 @@ Command ssh_command(const RunFolder& folder, std::string_view node,
   return ssh;
 }
 
+Command forwarding(const RunFolder& folder, std::string_view node, const std::string& target) {
+  return {.argv = {"ssh", "-F", folder.ssh_config(), "-W", target, std::string(node)}};
+}
+
 Command shared_connection(const RunFolder& folder, std::string_view node) {
   return {.argv = {"ssh", "-F", folder.ssh_config(), "-N", "-M", std::string(node)}};
 }

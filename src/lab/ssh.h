@@ -20,6 +20,10 @@ namespace mockdev::lab {
 [[nodiscard]] Command ssh_command(const RunFolder& folder, std::string_view node,
                                   const std::vector<std::string>& command, bool tty);
 
+/// Connects standard input and output to "address:port", as a guest reaches it.
+[[nodiscard]] Command forwarding(const RunFolder& folder, std::string_view node,
+                                 const std::string& target);
+
 /// Keeps a connection open that later ssh_commands share: they then take milliseconds where a
 /// handshake with an emulated guest takes a second.
 [[nodiscard]] Command shared_connection(const RunFolder& folder, std::string_view node);

@@ -11,7 +11,7 @@ namespace {
 
 using lab::LogSource;
 
-constexpr std::array<std::pair<std::string_view, LogSource>, 7> kSources = {{
+constexpr std::array<std::pair<std::string_view, LogSource>, 8> kSources = {{
     {"serial", LogSource::serial},
     {"qemu", LogSource::qemu},
     {"server", LogSource::server},
@@ -19,6 +19,7 @@ constexpr std::array<std::pair<std::string_view, LogSource>, 7> kSources = {{
     {"apiserver", LogSource::apiserver},
     {"controller-manager", LogSource::controller_manager},
     {"scheduler", LogSource::scheduler},
+    {"network", LogSource::network},
 }};
 
 struct Options {

@@ -78,16 +78,17 @@ void declare(Command& command) {
   command.value(
       "--topology", parse_text, up.topology, "NAME|FILE",
       fmt::format("A ready-made topology by its name, or a topology file, which has a / in "
-                  "its path or ends in .yaml. Without it: {}.",
-                  up.topology),
+                  "its path or ends in .yaml. Without it: {}, or {} with Kubernetes.",
+                  lab::kDefaultTopology, lab::kDefaultClusterTopology),
       {.kind = Values::Kind::files});
   command.value("--nodes", parse_whole, up.nodes, "N",
                 "Only the first N machines of the topology; 0 with --kubernetes is a control plane "
                 "alone. Without it: all of them.");
   command.value("--cpus", parse_count, up.cpus, "N",
                 "Virtual CPUs of each machine. Without it: 2, or one a NUMA node.");
-  command.value("--memory", parse_byte_count, up.memory, "SIZE",
-                "Memory of each machine, such as 2GiB. Without it: 1 GiB.");
+  command.value(
+      "--memory", parse_byte_count, up.memory, "SIZE",
+      "Memory of each machine, such as 4GiB. Without it: 1 GiB, or 2 GiB with Kubernetes.");
   command.choice("--accelerator", kAccelerators, up.accelerator,
                  "What runs the machines: automatic takes KVM where it works and else TCG, which "
                  "works everywhere and is several times slower.");

@@ -28,6 +28,7 @@ extern const Verb kComplete;
 extern const Verb kMan;
 extern const Verb kReference;
 extern const Verb kRelay;
+extern const Verb kNetwork;
 
 /// All of them, in the order in which help shows them.
 [[nodiscard]] std::span<const Verb* const> all_verbs();
