@@ -36,6 +36,7 @@ unit: build ## unit tests only
 
 lint: build ## formatting, clang-tidy, kernel checks, shellcheck
 	@$(PYTHON) scripts/lint.py
+	@$(PYTHON) scripts/lint.py --tidy
 
 fuzz: setup ## fuzz each target for SECONDS (default an hour); found inputs are kept
 	@$(PYTHON) scripts/fuzz.py $(or $(SECONDS),3600)

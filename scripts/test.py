@@ -51,7 +51,7 @@ class Stage:
     long: bool = False  # only with --all
 
 
-def ctest(name, meaning, preset, rooms=()):
+def ctest(name, meaning, preset, rooms=(), long=False):
     """The unit tests of these rooms (none given: of all), built as `preset` says."""
     report = OUT / f"{name}.xml"
     targets = ["--target", *(f"{room}_tests" for room in rooms)] if rooms else []
@@ -60,7 +60,7 @@ def ctest(name, meaning, preset, rooms=()):
         ["cmake", "--preset", preset],
         ["cmake", "--build", "--preset", preset, "-j", JOBS, *targets],
         ["ctest", "--test-dir", str(ROOT / "build" / preset), "-j", JOBS, "--output-on-failure",
-         "--output-junit", str(report), *chosen]], report)
+         "--output-junit", str(report), *chosen]], report, long)
 
 
 def pytest(name, meaning, *paths):
@@ -77,8 +77,8 @@ def script(name, meaning, *command, long=False):
 
 def stages():
     return [
-        script("lint", "formatting, kernel checks, shellcheck, licences, clang-tidy",
-               "scripts/lint.py"),
+        script("lint", "formatting, kernel checks, shellcheck, licences", "scripts/lint.py"),
+        script("tidy", "clang-tidy", "scripts/lint.py", "--tidy", long=True),
         script("analyze", "clang-tidy that follows all paths", "scripts/lint.py", "--analyze",
                long=True),
         ctest("unit", "unit tests", "release"),
