@@ -28,7 +28,7 @@ demo: build ## show the main job: a guest with accelerators, seen from inside
 test: build ## what every change has to pass; ends with one line of counts
 	@$(PYTHON) scripts/test.py
 
-test-all: build ## the same, and clang-tidy follows all paths through the code
+test-all: build ## the same with sanitizers, a minute of each fuzzer, and clang-tidy
 	@$(PYTHON) scripts/test.py --all
 
 unit: build ## unit tests only
