@@ -37,6 +37,7 @@ class EthernetSwitch {
  private:
   struct Port {
     UniqueFd socket;
+    // NOLINTNEXTLINE(readability-redundant-member-init): so that initializers may leave it out
     std::vector<std::byte> received = {};  ///< the beginning of a frame, or nothing
     bool gone = false;
   };

@@ -20,6 +20,7 @@ constexpr mode_t kOwnerOnly = 0600;
 
 std::vector<NodeAddress> addresses_of(const LabState& state) {
   std::vector<NodeAddress> nodes;
+  nodes.reserve(state.nodes.size());
   for (const NodeState& node : state.nodes) nodes.push_back(node_address(nodes.size(), node.name));
   return nodes;
 }

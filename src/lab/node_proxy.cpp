@@ -54,7 +54,9 @@ Error serve(const UniqueFd& client, const RunFolder& folder,
         write_whole(client.get(), "HTTP/1.1 400 Bad Request\r\n\r\n");
     return target.error();
   }
-  if (!write_whole(client.get(), "HTTP/1.1 200 OK\r\n\r\n")) return {"a client that has gone"};
+  if (!write_whole(client.get(), "HTTP/1.1 200 OK\r\n\r\n")) {
+    return {.message = "a client that has gone"};
+  }
   if (::dup2(client.get(), STDIN_FILENO) < 0 || ::dup2(client.get(), STDOUT_FILENO) < 0) {
     return fail_errno("dup2", errno).error();
   }
