@@ -85,7 +85,7 @@ def stages():
         ctest("asan", "unit tests with address and undefined-behaviour sanitizers", "asan",
               long=True),
         ctest("tsan", "unit tests of what has threads, with the thread sanitizer", "tsan",
-              ("vfio_user", "accel", "control", "server"), long=True),
+              ("vfio_user", "accel", "control", "server", "kube"), long=True),
         pytest("programs", "the programs by their command lines and sockets",
                "tests/wire", "tests/server", "tests/cli"),
         script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60", long=True),
