@@ -142,7 +142,7 @@ bool answers(const fs::path& folder, const Device& device) {
 /// The folder of the nearest root bus above a function: "pci0000:00". Empty: there is none.
 std::string nearest_root(fs::path function) {
   while (function.has_relative_path()) {
-    const std::string& name = function.filename().native();
+    const std::string name = function.filename().native();
     if (name.starts_with("pci") && name.find(':') != std::string::npos) return name;
     function = function.parent_path();
   }

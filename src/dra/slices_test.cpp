@@ -88,7 +88,8 @@ TEST_F(Slices, ADeviceSaysAllThatSchedulersAsk) {
 
 TEST_F(Slices, WhereTheMachineNamesNoNumaNodeNoAttributeDoes) {
   machine_.add("mock0").numa_node = std::nullopt;
-  for (const auto& [key, value] : devices().front().attributes) {
+  const auto attributes = devices().front().attributes;
+  for (const auto& [key, value] : attributes) {
     EXPECT_EQ(key.find("numa"), std::string::npos) << key;
   }
 }
