@@ -81,7 +81,7 @@ TEST(Sandbox, TurnsNoMemoryIntoCode) {
 }
 
 TEST(Sandbox, GivesUpPrivilegesForGood) {
-  EXPECT_EQ(sandboxed([] { return errno_of(::setuid(0)); }), EPERM);
+  EXPECT_EQ(sandboxed([] { return errno_of(::syscall(SYS_setuid, 0)); }), EPERM);
   EXPECT_EQ(sandboxed([] { return errno_of(::chroot("/")); }), EPERM);
 }
 

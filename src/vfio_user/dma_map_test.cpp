@@ -21,14 +21,14 @@ namespace {
 
 using testing::Bytes;
 using ::testing::HasSubstr;
+using testing::kReadWrite;
 using testing::memory_file;
 using testing::text;
 
-constexpr std::uint32_t kBoth = protocol::kDmaRead | protocol::kDmaWrite;
 constexpr std::uint64_t kPage = 4096;
 
-protocol::DmaMap map_request(std::uint64_t address, std::uint64_t size, std::uint32_t flags = kBoth,
-                             std::uint64_t offset = 0) {
+protocol::DmaMap map_request(std::uint64_t address, std::uint64_t size,
+                             std::uint32_t flags = kReadWrite, std::uint64_t offset = 0) {
   return {.argsz = 32, .flags = flags, .offset = offset, .address = address, .size = size};
 }
 
@@ -57,7 +57,8 @@ class DmaMapTest : public ::testing::Test {
 
 TEST_F(DmaMapTest, CopiesReachTheFileBehindTheMap) {
   const UniqueFd file = memory_file(4 * kPage);
-  ASSERT_EQ(add(map_request(0x10000, kPage, kBoth, 2 * kPage), UniqueFd(::dup(file.get()))), 0);
+  ASSERT_EQ(add(map_request(0x10000, kPage, kReadWrite, 2 * kPage), UniqueFd(::dup(file.get()))),
+            0);
   ASSERT_EQ(map_.write(GuestAddress{0x10010}, text("hello"))->bytes, 5U);
   std::array<char, 5> found{};
   ASSERT_EQ(::pread(file.get(), found.data(), found.size(), (2 * kPage) + 0x10), 5);
@@ -111,17 +112,17 @@ TEST_F(DmaMapTest, RangesThatWrapAroundOrAreEmptyAreRefused) {
 
 TEST_F(DmaMapTest, OnlyKnownFlagsAreTaken) {
   EXPECT_EQ(add(map_request(0, 1, 0)), EINVAL);
-  EXPECT_EQ(add(map_request(0, 1, 16 | kBoth)), EINVAL);
+  EXPECT_EQ(add(map_request(0, 1, 16 | kReadWrite)), EINVAL);
   EXPECT_EQ(add(map_request(0, 1, protocol::kDmaMmap)), EINVAL);
-  EXPECT_EQ(add(map_request(0, 1, kBoth | protocol::kDmaMmap | protocol::kDmaFileIo)), 0);
+  EXPECT_EQ(add(map_request(0, 1, kReadWrite | protocol::kDmaMmap | protocol::kDmaFileIo)), 0);
   auto short_argsz = map_request(kPage, 1);
   short_argsz.argsz = 31;
   EXPECT_EQ(add(short_argsz), EINVAL);
 }
 
 TEST_F(DmaMapTest, MapsBeyondTheEndOfTheirFileAreRefused) {
-  EXPECT_EQ(add(map_request(0, kPage, kBoth, 1), memory_file(kPage)), EINVAL);
-  EXPECT_EQ(add(map_request(0, kPage, kBoth, ~std::uint64_t{0}), memory_file(kPage)), EINVAL);
+  EXPECT_EQ(add(map_request(0, kPage, kReadWrite, 1), memory_file(kPage)), EINVAL);
+  EXPECT_EQ(add(map_request(0, kPage, kReadWrite, ~std::uint64_t{0}), memory_file(kPage)), EINVAL);
 }
 
 TEST_F(DmaMapTest, AFileThatBecomesShorterIsAnErrorForItsCopies) {
@@ -179,7 +180,8 @@ TEST_F(DmaMapTest, MapsOfOneFileShareOneDescriptor) {
   const UniqueFd file = memory_file(64 * kPage);
   const auto before = open_descriptors();
   for (std::uint64_t i = 0; i < 64; ++i) {
-    ASSERT_EQ(add(map_request(i * kPage, kPage, kBoth, i * kPage), UniqueFd(::dup(file.get()))), 0);
+    ASSERT_EQ(
+        add(map_request(i * kPage, kPage, kReadWrite, i * kPage), UniqueFd(::dup(file.get()))), 0);
   }
   EXPECT_EQ(open_descriptors(), before + 1);
   for (std::uint64_t i = 0; i < 64; ++i) ASSERT_EQ(remove(unmap_request(i * kPage, kPage)), 0);

@@ -131,7 +131,7 @@ TEST_F(ServerTest, StoppingDisconnectsEverybodyCleanly) {
   EXPECT_EQ(::recv(quiet.fd(), &byte, 1, 0), 0);
   EXPECT_EQ(::recv(busy.fd(), &byte, 1, 0), 0);
   EXPECT_EQ(other_.writes, 100);
-  EXPECT_EQ(device_.client(), nullptr);
+  EXPECT_FALSE(device_.has_client());
   EXPECT_FALSE(std::filesystem::exists(path_));
   EXPECT_EQ(connect(path_).fd(), -1);
 }
@@ -142,7 +142,7 @@ TEST_F(ServerTest, AClientThatDoesNotReadDoesNotKeepTheServerFromStopping) {
       Command::region_read, join(protocol::RegionAccess{0, TestDevice::kLarge, 1U << 20U}));
   for (int i = 0; i < 4; ++i) stalled.send(request);
   server_->stop();
-  EXPECT_EQ(device_.client(), nullptr);
+  EXPECT_FALSE(device_.has_client());
 }
 
 TEST_F(ServerTest, APathIsServedByOneServer) {

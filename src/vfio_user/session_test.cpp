@@ -28,11 +28,10 @@ using protocol::RegionAccess;
 using testing::Bytes;
 using ::testing::HasSubstr;
 using testing::join;
+using testing::kReadWrite;
 using testing::message;
 using testing::TestDevice;
 using testing::text;
-
-constexpr std::uint32_t kBoth = protocol::kDmaRead | protocol::kDmaWrite;
 
 /// A session on a socket, and its client.
 class SessionTest : public ::testing::Test {
@@ -74,7 +73,7 @@ class SessionTest : public ::testing::Test {
 
   void map(std::uint64_t address, std::uint64_t size, const UniqueFd& fd = {}) {
     const protocol::DmaMap request{
-        .argsz = 32, .flags = kBoth, .offset = 0, .address = address, .size = size};
+        .argsz = 32, .flags = kReadWrite, .offset = 0, .address = address, .size = size};
     const auto reply = fd ? client_.ask(Command::dma_map, join(request), {fd.get()})
                           : client_.ask(Command::dma_map, join(request));
     ASSERT_EQ(reply.error(), 0U);
@@ -114,9 +113,9 @@ TEST_F(SessionTest, VersionIsAnsweredAndTellsTheDevice) {
   EXPECT_EQ(reply->as<protocol::Version>().minor, 1);
   EXPECT_EQ(reply->body.back(), std::byte{0});
   EXPECT_LE(reply->header.size, 214U);
-  EXPECT_NE(device_.client(), nullptr);
+  EXPECT_TRUE(device_.has_client());
   EXPECT_EQ(end(), "");
-  EXPECT_EQ(device_.client(), nullptr);
+  EXPECT_FALSE(device_.has_client());
 }
 
 TEST_F(SessionTest, AFirstMessageOtherThanVersionEndsTheConnection) {
@@ -353,7 +352,7 @@ TEST_F(ServedTest, LeavingWithinAMessageIsNoticed) {
   cut.resize(20);
   client_.send(cut);
   EXPECT_THAT(end(), HasSubstr("in the middle of a message: 20 of 48 bytes"));
-  EXPECT_EQ(device_.client(), nullptr);
+  EXPECT_FALSE(device_.has_client());
 }
 
 TEST_F(ServedTest, MemoryWithADescriptorIsCopiedAtOnce) {
@@ -518,9 +517,10 @@ class NestedDevice final : public Device {
 
 TEST(NestedDma, IsAnErrorAndNoDeadlock) {
   testing::MemoryTransport transport;
-  transport.load({join(testing::hello(),
-                       message(Command::dma_map, join(protocol::DmaMap{32, kBoth, 0, 0, 4096})),
-                       message(Command::region_write, join(RegionAccess{0, 0, 1}, std::byte{1})))});
+  transport.load(
+      {join(testing::hello(),
+            message(Command::dma_map, join(protocol::DmaMap{32, kReadWrite, 0, 0, 4096})),
+            message(Command::region_write, join(RegionAccess{0, 0, 1}, std::byte{1})))});
   NestedDevice device;
   Session session(transport, device, "test");
   ASSERT_TRUE(session.serve());

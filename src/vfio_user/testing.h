@@ -12,7 +12,9 @@
 #include <cstring>
 #include <deque>
 #include <initializer_list>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -31,6 +33,9 @@
 namespace mockdev::vfio_user::testing {
 
 using Bytes = std::vector<std::byte>;
+
+/// A DMA map for both directions.
+inline constexpr std::uint32_t kReadWrite = protocol::kDmaRead | protocol::kDmaWrite;
 
 /// Structures and bytes, one after the other.
 template <typename... Parts>
@@ -103,14 +108,33 @@ class TestDevice final : public Device {
   }
   void reset() override { ++resets; }
   void connected(Client& client) override {
-    if (client_.exchange(&client) != nullptr) std::abort();
+    const std::unique_lock lock(client_mutex_);
+    if (std::exchange(client_, &client) != nullptr) std::abort();
     ++connections;
   }
   void disconnected() override {
-    if (client_.exchange(nullptr) == nullptr) std::abort();
+    const std::unique_lock lock(client_mutex_);
+    if (std::exchange(client_, nullptr) == nullptr) std::abort();
   }
 
-  [[nodiscard]] Client* client() const { return client_; }
+  /// Keeps the client from being gone: disconnected() waits for the end of all of these.
+  class HeldClient {
+   public:
+    explicit HeldClient(const TestDevice& device)
+        : lock_(device.client_mutex_), client_(device.client_) {}
+    Client* operator->() const { return client_; }
+
+   private:
+    std::shared_lock<std::shared_mutex> lock_;
+    Client* client_;
+  };
+
+  /// The client, which has to be there.
+  [[nodiscard]] HeldClient client() const { return HeldClient(*this); }
+  [[nodiscard]] bool has_client() const {
+    const std::shared_lock lock(client_mutex_);
+    return client_ != nullptr;
+  }
   std::atomic<int> writes = 0;
   std::atomic<int> resets = 0;
   std::atomic<int> connections = 0;
@@ -138,7 +162,8 @@ class TestDevice final : public Device {
                                          {}}};
   std::array<IrqIndex, 5> irqs_{{{1, true}, {0, false}, {4, false}, {1, false}, {1, false}}};
   std::array<Bytes, kRegions> memory_;  ///< made when it is first used
-  std::atomic<Client*> client_ = nullptr;
+  mutable std::shared_mutex client_mutex_;
+  Client* client_ = nullptr;
 };
 
 /// Gives out what it was loaded with, one chunk a receive, and then says that the peer has left.
