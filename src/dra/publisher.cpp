@@ -126,52 +126,63 @@ class Publisher::Pass {
     return matches;
   }
 
-  Result<void> write_pool(const Pool& pool, std::vector<Stored> existing) {
-    std::int64_t newest = 0;
-    for (const Stored& slice : existing) newest = std::max(newest, slice.generation);
+  /// What brings the server from the slices that it has of a pool to those that it should have.
+  struct Plan {
+    std::vector<json> contents;                  ///< one a slice of the pool
+    std::vector<std::optional<Stored>> matches;  ///< the stored slice that each continues
+    std::vector<bool> changed;                   ///< whether that one has to be written
+    std::vector<Stored> obsolete;
+    std::int64_t generation = kFirstGeneration;
+  };
+
+  [[nodiscard]] Plan plan_for(const Pool& pool, std::vector<Stored> existing) const {
+    Plan plan;
+    for (const Stored& slice : existing) {
+      plan.generation = std::max(plan.generation, slice.generation);
+    }
     // Older generations are obsolete, whatever they hold.
     std::vector<Stored> candidates;
-    std::vector<Stored> obsolete;
     for (Stored& slice : existing) {
-      (slice.generation == newest ? candidates : obsolete).push_back(std::move(slice));
-    }
-    std::vector<json> contents;
-    for (const Slice& slice : pool.slices) {
-      contents.push_back(content_json(slice, settings_.api_version));
+      const bool newest = slice.generation == plan.generation;
+      (newest ? candidates : plan.obsolete).push_back(std::move(slice));
     }
     std::vector<json> wanted;
-    for (const json& content : contents) wanted.push_back(normalized_content(content));
-    const auto matches = match(wanted, candidates);
-    std::ranges::move(candidates, std::back_inserter(obsolete));
+    for (const Slice& slice : pool.slices) {
+      plan.contents.push_back(content_json(slice, settings_.api_version));
+      wanted.push_back(normalized_content(plan.contents.back()));
+    }
+    plan.matches = match(wanted, candidates);
+    std::ranges::move(candidates, std::back_inserter(plan.obsolete));
+    for (std::size_t index = 0; index < wanted.size(); ++index) {
+      const auto& match = plan.matches[index];
+      plan.changed.push_back(match && !is_as_wanted(*match, wanted[index], pool));
+    }
 
-    std::size_t missing = 0;
-    std::size_t changed = 0;
-    for (std::size_t index = 0; index < matches.size(); ++index) {
-      if (!matches[index]) {
-        ++missing;
-      } else if (!is_as_wanted(*matches[index], wanted[index], pool)) {
-        ++changed;
-      }
-    }
-    const bool fresh = missing == matches.size() && obsolete.empty();
-    const bool next = missing > 0 || changed > 1;
-    std::int64_t generation = std::max(newest, kFirstGeneration);
-    if (next && !fresh) ++generation;
+    // A reader takes the newest generation alone: one slice may change within it, but not two, and
+    // none may come.
+    const auto missing = std::ranges::count(plan.matches, false, &std::optional<Stored>::has_value);
+    const bool fresh = std::cmp_equal(missing, wanted.size()) && plan.obsolete.empty();
+    const bool next = missing > 0 || std::ranges::count(plan.changed, true) > 1;
+    if (next && !fresh) ++plan.generation;
+    if (next) plan.changed.assign(wanted.size(), true);
+    return plan;
+  }
 
-    for (const Stored& slice : obsolete) {
-      if (auto removed = remove(slice); !removed) return removed;
+  Result<void> write_pool(const Pool& pool, std::vector<Stored> existing) {
+    const Plan to_do = plan_for(pool, std::move(existing));
+    for (const Stored& slice : to_do.obsolete) {
+      if (auto done = remove(slice); !done) return done;
     }
-    for (std::size_t index = 0; index < matches.size(); ++index) {
-      if (!matches[index]) continue;
-      const bool as_it_is = !next && is_as_wanted(*matches[index], wanted[index], pool);
-      if (as_it_is) continue;
-      if (auto done = update(*matches[index], contents[index], pool, generation); !done) {
-        return done;
-      }
+    for (std::size_t index = 0; index < to_do.matches.size(); ++index) {
+      const auto& match = to_do.matches[index];
+      if (!match || !to_do.changed[index]) continue;
+      auto done = update(*match, to_do.contents[index], pool, to_do.generation);
+      if (!done) return done;
     }
-    for (std::size_t index = 0; index < matches.size(); ++index) {
-      if (matches[index] || published_.dropped.counters) continue;
-      if (auto done = create(index, contents[index], pool, generation); !done) return done;
+    for (std::size_t index = 0; index < to_do.matches.size(); ++index) {
+      if (to_do.matches[index] || published_.dropped.counters) continue;
+      auto done = create(index, to_do.contents[index], pool, to_do.generation);
+      if (!done) return done;
     }
     return {};
   }
