@@ -2,7 +2,6 @@
 """The agent and its kubelet: registering, preparing, dying, coming back."""
 
 import json
-import os
 import signal
 import uuid
 from pathlib import Path
@@ -11,10 +10,10 @@ import pytest
 
 from conftest import DRIVER, PATIENCE
 from kubelet import Kubelet
-from lab import eventually
+from lab import ROOT, eventually
 
-# Programs of a build with MOCK_DEVICE_FAULT_POINTS, for the tests that need one.
-FAULTY_PROGRAMS = os.environ.get("MOCK_DEVICE_FAULT_POINT_BIN")
+# The agent that dies where it is told to (fault_points.h): cmake --build --preset faults
+FAULTY_AGENT = ROOT / "build" / "faults" / "bin" / "mock-accel-dra-driver"
 
 
 def uid(claim):
@@ -117,12 +116,12 @@ def test_a_killed_agent_comes_back_to_what_it_was(agent, allocated, slices):
     assert agent.owner("mock0") == ""
 
 
-@pytest.mark.skipif(not FAULTY_PROGRAMS, reason="needs a build with MOCK_DEVICE_FAULT_POINTS")
+@pytest.mark.skipif(not FAULTY_AGENT.exists(), reason="needs the build of the preset faults")
 @pytest.mark.parametrize("point", ["device-taken", "all-taken", "cdi-written", "cdi-removed",
                                    "device-freed"])
 def test_death_at_any_point_loses_nothing(agent, allocated, point):
     claim = allocated("mock0", "mock1")
-    agent.start(program=Path(FAULTY_PROGRAMS) / "mock-accel-dra-driver",
+    agent.start(program=FAULTY_AGENT,
                 environment={"MOCK_ACCEL_CRASH_AT": point})
     kubelet = agent.kubelet()
     with pytest.raises(Exception, match="UNAVAILABLE"):
