@@ -28,10 +28,12 @@ demo: build ## show the main job: a guest with accelerators, seen from inside
 test: build ## what every change has to pass; ends with one line of counts
 	@$(PYTHON) scripts/test.py
 
-test-all: build ## the same with sanitizers, a minute of each fuzzer, and clang-tidy
+test-all: build ## the same, and what takes longer
 	@$(PYTHON) scripts/test.py --all
 
-unit: build ## unit tests only
+unit: setup ## unit tests only
+	@[ -f build/$(PRESET)/build.ninja ] || cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target unit_tests
 	@ctest --test-dir build/$(PRESET) --output-on-failure -j $(JOBS)
 
 lint: build ## formatting, clang-tidy, kernel checks, shellcheck

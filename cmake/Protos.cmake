@@ -22,6 +22,7 @@ function(mock_protos NAME FOLDER)
   endforeach()
   add_library(${NAME} STATIC ${SOURCES})
   target_compile_options(${NAME} PRIVATE -w)
+  set_target_properties(${NAME} PROPERTIES UNITY_BUILD OFF)  # names of one file repeat in the next
   target_include_directories(${NAME} SYSTEM PUBLIC ${GENERATED})
   target_link_libraries(${NAME} PUBLIC gRPC::grpc++ protobuf::libprotobuf)
 endfunction()

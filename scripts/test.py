@@ -54,18 +54,19 @@ class Stage:
 def ctest(name, meaning, preset, rooms=(), long=False):
     """The unit tests of these rooms (none given: of all), built as `preset` says."""
     report = OUT / f"{name}.xml"
-    targets = ["--target", *(f"{room}_tests" for room in rooms)] if rooms else []
+    targets = [f"{room}_tests" for room in rooms] or ["unit_tests"]
     chosen = ["-R", rf"^({'|'.join(rooms)})\."] if rooms else []
     return Stage(name, meaning, [
         ["cmake", "--preset", preset],
-        ["cmake", "--build", "--preset", preset, "-j", JOBS, *targets],
+        ["cmake", "--build", "--preset", preset, "-j", JOBS, "--target", *targets],
         ["ctest", "--test-dir", str(ROOT / "build" / preset), "-j", JOBS, "--output-on-failure",
          "--output-junit", str(report), *chosen]], report, long)
 
 
-def pytest(name, meaning, *paths):
+def pytest(name, meaning, *paths, before=()):
     report = OUT / f"{name}.xml"
     return Stage(name, meaning, [
+        *before,
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5",
          f"--junitxml={report}", *[str(ROOT / path) for path in paths]]], report)
 
@@ -78,20 +79,21 @@ def script(name, meaning, *command, long=False):
 def stages():
     return [
         script("lint", "formatting, kernel checks, shellcheck, licences", "scripts/lint.py"),
-        script("tidy", "clang-tidy", "scripts/lint.py", "--tidy", long=True),
+        script("tidy", "clang-tidy", "scripts/lint.py", "--tidy"),
         script("analyze", "clang-tidy that follows all paths", "scripts/lint.py", "--analyze",
                long=True),
-        ctest("unit", "unit tests", "release"),
-        ctest("asan", "unit tests with address and undefined-behaviour sanitizers", "asan",
-              long=True),
+        ctest("unit", "unit tests with address and undefined-behaviour sanitizers", "asan"),
         ctest("tsan", "unit tests of what has threads, with the thread sanitizer", "tsan",
-              ("vfio_user", "accel", "control", "server", "kube"), long=True),
+              ("vfio_user", "accel", "control", "server", "kube")),
         pytest("programs", "the programs by their command lines and sockets",
                "tests/wire", "tests/server", "tests/cli"),
-        script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60", long=True),
+        script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60"),
         pytest("cluster", "a real control plane", "tests/cluster"),
         pytest("kube", "the client of the API server with a real one", "tests/kube"),
-        pytest("dra", "the node agent with a real API server", "tests/dra"),
+        pytest("dra", "the node agent with a real API server", "tests/dra", before=[
+            ["cmake", "--preset", "faults"],
+            ["cmake", "--build", "--preset", "faults", "-j", JOBS, "--target",
+             "mock-accel-dra-driver"]]),
         pytest("guest", "real guests on real QEMU", "tests/integration"),
     ]
 

@@ -10,7 +10,7 @@
 namespace mockdev::cli {
 namespace {
 
-constexpr std::size_t kGap = 2;
+constexpr std::size_t kColumnGap = 2;
 
 std::string shown(const Cell& cell) {
   return cell.text.empty() ? "-" : printable(cell.text);
@@ -35,7 +35,7 @@ std::string line(std::span<const Cell> cells, std::span<const std::size_t> width
     const std::string content = shown(cells[column]);
     text.append(blanks, ' ');
     text += paint(content, cells[column].color, looks);
-    blanks = widths[column] - content.size() + kGap;
+    blanks = widths[column] - content.size() + kColumnGap;
   }
   return text + "\n";
 }

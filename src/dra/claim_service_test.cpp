@@ -15,8 +15,6 @@ namespace {
 using testing::HasSubstr;
 using testing::SizeIs;
 
-const ClaimUid kUid("11111111-2222-4333-8444-555555555555");
-
 class Service : public testing::Test {
  protected:
   Service() { machine_.add("mock0"); }

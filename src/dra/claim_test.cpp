@@ -15,8 +15,6 @@ using testing::Pair;
 using testing::SizeIs;
 
 const DriverName kDriver("mock-accel.example.com");
-const ClaimUid kUid("11111111-2222-4333-8444-555555555555");
-
 class ClaimParsing : public testing::Test {
  protected:
   [[nodiscard]] Result<Claim> parse() const { return parse_claim(object_, kUid, kDriver); }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -84,8 +85,7 @@ void fill(Message& message, const PreparedDevice& device) {
 }
 
 /// What a handler throws must not end the process: out of memory, say.
-template <typename Work>
-grpc::Status guarded(Work&& work) {
+grpc::Status guarded(const std::function<void()>& work) {
   try {
     work();
     return grpc::Status::OK;
@@ -279,13 +279,13 @@ std::vector<std::string> supported_versions(int kubelet_minor) {
   };
   // From 1.34 on the plugin's order decides, so the newest comes first. 1.31 reads each entry as a
   // version number and fails on anything else.
-  static const std::vector<Row> kRows = {
+  static const std::vector<Row> rows = {
       {.since = 34,
        .versions = {"v1.DRAPlugin", "v1beta1.DRAPlugin", "v1.DRAResourceHealth",
                     "v1alpha1.DRAResourceHealth"}},
       {.since = 32, .versions = {"v1beta1.DRAPlugin"}},
   };
-  for (const Row& row : kRows) {
+  for (const Row& row : rows) {
     if (kubelet_minor >= row.since) return row.versions;
   }
   return {"1.0.0"};

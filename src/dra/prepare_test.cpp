@@ -19,7 +19,6 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-const ClaimUid kUid("11111111-2222-4333-8444-555555555555");
 const ClaimUid kOther("99999999-8888-4777-8666-555555555555");
 
 Claim claim(const ClaimUid& uid, const std::vector<std::string>& devices) {

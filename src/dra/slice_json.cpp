@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dra/slice_json.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -86,7 +87,7 @@ json normalized(const json& value) {
 
 /// Quantities stand in "value" of capacities and counters, or bare in "capacity": nowhere else.
 void normalize_quantities(json& value, bool inside) {
-  for (auto& [key, part] : value.items()) {
+  for (const auto& [key, part] : value.items()) {
     if (inside && part.is_string()) {
       part = normalized_text(part.get<std::string>());
     } else if (part.is_structured()) {
@@ -98,10 +99,8 @@ void normalize_quantities(json& value, bool inside) {
 
 bool has_member(const json& value, std::string_view name) {
   if (!value.is_structured()) return false;
-  for (const auto& [key, part] : value.items()) {
-    if ((value.is_object() && key == name) || has_member(part, name)) return true;
-  }
-  return false;
+  if (value.is_object() && value.contains(name)) return true;
+  return std::ranges::any_of(value, [&](const json& part) { return has_member(part, name); });
 }
 
 }  // namespace

@@ -15,9 +15,12 @@
 #include <nlohmann/json.hpp>
 
 #include "discovery/accelerators.h"
+#include "dra/claim.h"
 #include "kube/api.h"
 
 namespace mockdev::dra {
+
+inline const ClaimUid kUid("11111111-2222-4333-8444-555555555555");
 
 /// Keeps objects by the path of their resource. What a write does besides is a test's to say. Its
 /// operations are thread-safe; a test looks at its members when no thread of the tested is at work.

@@ -200,8 +200,8 @@ class Agent {
       };
       auto started = WebServer::start(
           settings_.http, {{"/metrics", [this] { return Result<std::string>(metrics_.text()); }},
-                           {"/healthz", [=, this] { return verdict(readiness_.alive()); }},
-                           {"/readyz", [=, this] { return verdict(readiness_.ready()); }}});
+                           {"/healthz", [this, verdict] { return verdict(readiness_.alive()); }},
+                           {"/readyz", [this, verdict] { return verdict(readiness_.ready()); }}});
       if (!started) return std::unexpected(started.error());
       web_ = std::move(*started);
     }

@@ -53,11 +53,11 @@ void Metrics::devices(const std::vector<discovery::Device>& devices) {
 }
 
 void Metrics::claim(std::string_view operation, bool succeeded, std::chrono::nanoseconds duration) {
-  static const prometheus::Histogram::BucketBoundaries kSeconds = {
+  static const prometheus::Histogram::BucketBoundaries seconds = {
       0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 20, 45};
   implementation_->claims
       .Add({{"operation", std::string(operation)}, {"outcome", succeeded ? "ok" : "error"}},
-           kSeconds)
+           seconds)
       .Observe(std::chrono::duration<double>(duration).count());
 }
 

@@ -24,7 +24,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-const Resource kSlices{.group = "resource.k8s.io", .version = "v1", .plural = "resourceslices"};
 const Resource kPods{.version = "v1", .plural = "pods", .ns = "kube-system"};
 
 Step replies(const json& body) {

@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 using std::chrono::milliseconds;
 
-Event event(const std::string& note, const std::string& ns = "team") {
+Event about_claim(const std::string& note, const std::string& ns = "team") {
   return {.regarding = {.api_version = "resource.k8s.io/v1",
                         .kind = "ResourceClaim",
                         .ns = ns,
@@ -55,7 +55,7 @@ class Recording : public ::testing::Test {
 
 TEST_F(Recording, WritesWhatTheApiWants) {
   EventRecorder recorder(api_, settings());
-  recorder.record(event("no such device"));
+  recorder.record(about_claim("no such device"));
   const json events = events_when([](const json& items) { return items.size() == 1; });
   ASSERT_EQ(events.size(), 1U);
   const json& made = events[0];
@@ -73,8 +73,8 @@ TEST_F(Recording, WritesWhatTheApiWants) {
 
 TEST_F(Recording, CountsTheSameEvent) {
   EventRecorder recorder(api_, settings());
-  for (int i = 0; i < 5; ++i) recorder.record(event("same"));
-  recorder.record(event("other"));
+  for (int i = 0; i < 5; ++i) recorder.record(about_claim("same"));
+  recorder.record(about_claim("other"));
   const json events = events_when([](const json& items) {
     return items.size() == 2 && number_at(items[0], {"series", "count"}) == 5;
   });
@@ -86,24 +86,24 @@ TEST_F(Recording, WritesACountNoMoreOftenThanItMay) {
   auto slow = settings();
   slow.series_pause = std::chrono::hours(1);
   EventRecorder recorder(api_, slow);
-  for (int i = 0; i < 100; ++i) recorder.record(event("same"));
-  recorder.record(event("last"));
+  for (int i = 0; i < 100; ++i) recorder.record(about_claim("same"));
+  recorder.record(about_claim("last"));
   events_when([](const json& items) { return items.size() == 2; });
   EXPECT_EQ(api_.count("patch"), 0U);
 }
 
 TEST_F(Recording, BeginsAnewWhenTheServerHasForgottenTheEvent) {
   EventRecorder recorder(api_, settings());
-  recorder.record(event("same"));
+  recorder.record(about_claim("same"));
   const json events = events_when([](const json& items) { return items.size() == 1; });
   ASSERT_TRUE(api_.remove({.group = "events.k8s.io",
                            .version = "v1",
                            .plural = "events",
                            .ns = "team",
                            .name = events[0]["metadata"]["name"]}));
-  recorder.record(event("same"));
+  recorder.record(about_claim("same"));
   while (api_.count("patch") == 0) std::this_thread::sleep_for(milliseconds(1));
-  recorder.record(event("same"));
+  recorder.record(about_claim("same"));
   events_when([](const json& items) { return items.size() == 1; });
 }
 
@@ -117,9 +117,9 @@ TEST_F(Recording, DropsTheOldestRatherThanWait) {
   auto small = settings();
   small.queue = 2;
   EventRecorder recorder(api_, small);
-  recorder.record(event("0"));
+  recorder.record(about_claim("0"));
   while (api_.count("create") == 0) std::this_thread::sleep_for(milliseconds(1));
-  for (const char* note : {"1", "2", "3", "4"}) recorder.record(event(note));
+  for (const char* note : {"1", "2", "3", "4"}) recorder.record(about_claim(note));
   EXPECT_EQ(recorder.dropped(), 2U);
   held.unlock();
   const json events = events_when([](const json& items) { return items.size() == 3; });
@@ -134,15 +134,15 @@ TEST_F(Recording, OutlivesRefusals) {
     return ApiError{.status = 403, .reason = "Forbidden", .message = "cannot create events"};
   };
   EventRecorder recorder(api_, settings());
-  recorder.record(event("lost"));
-  recorder.record(event("kept"));
+  recorder.record(about_claim("lost"));
+  recorder.record(about_claim("kept"));
   const json events = events_when([](const json& items) { return items.size() == 1; });
   EXPECT_EQ(events[0]["note"], "kept");
 }
 
 TEST_F(Recording, PutsEventsOfClusterScopedObjectsIntoDefault) {
   EventRecorder recorder(api_, settings());
-  recorder.record(event("note", ""));
+  recorder.record(about_claim("note", ""));
   const json events = events_when([](const json& items) { return items.size() == 1; });
   EXPECT_EQ(events[0]["metadata"]["namespace"], "default");
   EXPECT_FALSE(events[0]["regarding"].contains("namespace"));
@@ -150,7 +150,7 @@ TEST_F(Recording, PutsEventsOfClusterScopedObjectsIntoDefault) {
 
 TEST_F(Recording, CutsALongNoteBetweenCharacters) {
   EventRecorder recorder(api_, settings());
-  recorder.record(event(std::string(1023, 'x') + "\xc3\xa4"));
+  recorder.record(about_claim(std::string(1023, 'x') + "\xc3\xa4"));
   const json events = events_when([](const json& items) { return items.size() == 1; });
   EXPECT_EQ(events[0]["note"], std::string(1023, 'x'));
 }
@@ -162,7 +162,7 @@ TEST_F(Recording, EndsWithoutWaitingForWhatIsLeft) {
   const auto begun = std::chrono::steady_clock::now();
   {
     EventRecorder recorder(api_, slow);
-    for (int i = 0; i < 10; ++i) recorder.record(event(std::to_string(i)));
+    for (int i = 0; i < 10; ++i) recorder.record(about_claim(std::to_string(i)));
     while (api_.count("create") == 0) std::this_thread::sleep_for(milliseconds(1));
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));

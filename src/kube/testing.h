@@ -29,6 +29,10 @@
 
 namespace mockdev::kube {
 
+/// A collection without namespaces.
+inline const Resource kSlices{
+    .group = "resource.k8s.io", .version = "v1", .plural = "resourceslices"};
+
 /// What a client has sent.
 struct Received {
   std::string method;

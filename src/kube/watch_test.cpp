@@ -21,8 +21,6 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 
-const Resource kSlices{.group = "resource.k8s.io", .version = "v1", .plural = "resourceslices"};
-
 WatchSettings quick() {
   return {.first_backoff = milliseconds(1), .max_backoff = milliseconds(5)};
 }

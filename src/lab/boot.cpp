@@ -13,7 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kLook{100};
+constexpr std::chrono::milliseconds kBootLook{100};
 
 constexpr std::chrono::seconds kDiagnosisTime{30};
 
@@ -29,7 +29,7 @@ Error not_in_time(const MachineFolder& machine) {
 /// What keeps a guest from getting further, empty if nothing does.
 std::optional<Error> obstacle(const MachineFolder& machine, const NodeState& node,
                               Clock::time_point end, const Interrupt& interrupt) {
-  if (wait_for_end(node.qemu, kLook, &interrupt)) return qemu_ended(machine);
+  if (wait_for_end(node.qemu, kBootLook, &interrupt)) return qemu_ended(machine);
   if (interrupt.requested()) return interrupted().error();
   if (Clock::now() > end) return not_in_time(machine);
   return std::nullopt;

@@ -9,13 +9,12 @@
 
 #include "lab/kubeconfig.h"
 #include "lab/last_words.h"
+#include "lab/words.h"
 
 namespace mockdev::lab {
 namespace {
 
 namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
-
 constexpr std::chrono::seconds kStartTimeout{120};
 constexpr std::chrono::milliseconds kLook{100};
 
@@ -31,11 +30,6 @@ std::string local_url(std::uint16_t port) {
 
 KubernetesFolder folder_of(const ControlPlane& plane) {
   return plane.folder.kubernetes();
-}
-
-Words operator+(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
 }
 
 std::string option(std::string_view name, const std::string& value) {

@@ -6,20 +6,20 @@
 namespace mockdev::lab {
 
 std::string kubeconfig(const ApiClient& client) {
-  using Json = nlohmann::ordered_json;
+  using OrderedJson = nlohmann::ordered_json;
   constexpr const char* kName = "mock-device";
-  const Json cluster = {{"server", client.server},
-                        {"certificate-authority", client.authority.native()}};
-  const Json user = {{"client-certificate", client.certificate.native()},
-                     {"client-key", client.key.native()}};
-  const Json context = {{"cluster", kName}, {"user", kName}};
+  const OrderedJson cluster = {{"server", client.server},
+                               {"certificate-authority", client.authority.native()}};
+  const OrderedJson user = {{"client-certificate", client.certificate.native()},
+                            {"client-key", client.key.native()}};
+  const OrderedJson context = {{"cluster", kName}, {"user", kName}};
   // JSON, in which no path can be mistaken for anything else, is YAML as well.
-  const Json document = {
+  const OrderedJson document = {
       {"apiVersion", "v1"},
       {"kind", "Config"},
-      {"clusters", Json::array({{{"name", kName}, {"cluster", cluster}}})},
-      {"users", Json::array({{{"name", kName}, {"user", user}}})},
-      {"contexts", Json::array({{{"name", kName}, {"context", context}}})},
+      {"clusters", OrderedJson::array({{{"name", kName}, {"cluster", cluster}}})},
+      {"users", OrderedJson::array({{{"name", kName}, {"user", user}}})},
+      {"contexts", OrderedJson::array({{{"name", kName}, {"context", context}}})},
       {"current-context", kName},
   };
   return document.dump(2) + "\n";

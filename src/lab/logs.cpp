@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::milliseconds kLook{200};
+constexpr std::chrono::milliseconds kFollowLook{200};
 
 using Sink = std::function<void(std::string_view)>;
 
@@ -105,7 +105,7 @@ Result<void> logs(const LogOptions& options, const Sink& sink) {
   if (!options.follow) return {};
   const Interrupt interrupt;
   std::error_code ignored;
-  while (fs::exists(*path, ignored) && !interrupt.wait(kLook)) drain(log.get(), sink);
+  while (fs::exists(*path, ignored) && !interrupt.wait(kFollowLook)) drain(log.get(), sink);
   drain(log.get(), sink);
   return {};
 }

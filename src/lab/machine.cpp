@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/uuid.h"
+#include "lab/words.h"
 
 namespace mockdev::lab {
 namespace {
 
-using Words = std::vector<std::string>;
 using Json = nlohmann::json;
 
 constexpr unsigned kDefaultCpus = 2;

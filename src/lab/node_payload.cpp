@@ -22,10 +22,10 @@ constexpr std::array kPrograms = {"kubelet", "kube-proxy"};
 constexpr ByteCount kImages = 16_MiB;
 
 std::string kubelet_configuration(KubernetesVersion version) {
-  using Json = nlohmann::ordered_json;
-  Json gates = Json::object();
+  using OrderedJson = nlohmann::ordered_json;
+  OrderedJson gates = OrderedJson::object();
   for (const std::string& gate : feature_gates(version)) gates[gate] = true;
-  const Json document = {
+  const OrderedJson document = {
       {"apiVersion", "kubelet.config.k8s.io/v1beta1"},
       {"kind", "KubeletConfiguration"},
       {"authentication",

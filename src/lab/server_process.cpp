@@ -9,8 +9,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds kStartTimeout{30};
-constexpr std::chrono::milliseconds kLook{20};
+constexpr std::chrono::seconds kServerStartTimeout{30};
+constexpr std::chrono::milliseconds kServerLook{20};
 
 bool is_serving(const RunFolder& folder, const std::vector<topology::Node>& nodes) {
   for (const topology::Node& node : nodes) {
@@ -35,14 +35,14 @@ Command server_command(const Installation& installation, const RunFolder& folder
 Result<void> wait_until_serving(const ProcessId& server, const RunFolder& folder,
                                 const std::vector<topology::Node>& nodes,
                                 const Interrupt& interrupt) {
-  const auto end = std::chrono::steady_clock::now() + kStartTimeout;
+  const auto end = std::chrono::steady_clock::now() + kServerStartTimeout;
   while (!is_serving(folder, nodes)) {
-    if (wait_for_end(server, kLook, &interrupt)) {
+    if (wait_for_end(server, kServerLook, &interrupt)) {
       return fail("mock-accel-server ended at its start: {}", last_words(folder.server_log()));
     }
     if (interrupt.requested()) return interrupted();
     if (std::chrono::steady_clock::now() > end) {
-      return fail("mock-accel-server: not ready after {} s: {}", kStartTimeout.count(),
+      return fail("mock-accel-server: not ready after {} s: {}", kServerStartTimeout.count(),
                   last_words(folder.server_log()));
     }
   }

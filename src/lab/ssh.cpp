@@ -5,7 +5,7 @@ namespace mockdev::lab {
 namespace {
 
 /// A path inside ssh_config, where '%' begins a token.
-std::string escaped(std::string_view text) {
+std::string ssh_escaped(std::string_view text) {
   std::string escaped_text;
   for (const char character : text) {
     escaped_text += character;
@@ -16,7 +16,7 @@ std::string escaped(std::string_view text) {
 
 /// A path as an argument of its own, whatever is in it.
 std::string quoted(const std::filesystem::path& path) {
-  return "\"" + escaped(path.native()) + "\"";
+  return "\"" + ssh_escaped(path.native()) + "\"";
 }
 
 }  // namespace
@@ -44,8 +44,8 @@ Host *
   LogLevel ERROR
 )",
       folder.lab(), quoted(folder.path() / "key"), quoted(folder.path() / "known_hosts"),
-      escaped(shell_quote(program.native())), escaped(shell_quote(nodes.native())),
-      any.ssh_socket().filename().native(), escaped(nodes.native()),
+      ssh_escaped(shell_quote(program.native())), ssh_escaped(shell_quote(nodes.native())),
+      any.ssh_socket().filename().native(), ssh_escaped(nodes.native()),
       any.shared_socket().filename().native());
 }
 

@@ -8,6 +8,8 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "lab/words.h"
+
 namespace mockdev::lab {
 namespace {
 
@@ -32,19 +34,12 @@ std::string_view package_of(std::string_view program) {
   return tool != kTools.end() ? tool->package : program;
 }
 
-using Words = std::vector<std::string>;
-
 // --kill-child: what is started dies when unshare does, which dies with this process.
 const Words kNewNamespaces = {"unshare", "--mount", "--pid", "--fork", "--kill-child"};
 
 /// In a chroot, `/` is no mount point and its propagation can't be changed.
 const Words kInChroot = {"--propagation", "unchanged"};
 const Words kAsUser = {"--user", "--map-root-user", "--map-auto"};
-
-Words operator+(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
 
 Result<std::string> try_out(const Words& prefix) {
   return run_checked({.argv = prefix + Words{"true"}});
