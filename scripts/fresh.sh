@@ -30,8 +30,11 @@ sources() {
 echo "fresh: making a Debian 12 tree"
 mkdir -p "$tree"
 sources | mmdebstrap --quiet --variant=minbase --include=ca-certificates,git,make bookworm "$tree" -
-# The names of hosts are all that the tree takes from this machine.
+# What the tree takes from this machine is its way to the network: the names of hosts, and the
+# certificate authorities that were added here.
 cp /etc/resolv.conf "$tree/etc/resolv.conf"
+cp -R /usr/local/share/ca-certificates/. "$tree/usr/local/share/ca-certificates/"
+chroot "$tree" update-ca-certificates >/dev/null 2>&1
 mkdir -p "$tree/repository"
 
 cat >"$tree/root/run" <<'EOF'

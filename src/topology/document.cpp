@@ -209,8 +209,11 @@ std::expected<std::shared_ptr<const Value>, DocumentError> read_document(std::st
     }
     return builder.root();
   } catch (const YAML::Exception& error) {
+    // The library quotes what it stumbled over, such as its own mark for the end of the text.
+    std::string what = error.msg;
+    std::erase_if(what, [](unsigned char character) { return character < ' '; });
     return std::unexpected(
-        DocumentError{.line = line_of(error.mark), .message = "not YAML: " + error.msg});
+        DocumentError{.line = line_of(error.mark), .message = "not YAML: " + what});
   } catch (const std::exception& error) {
     return std::unexpected(
         DocumentError{.line = 0, .message = fmt::format("not YAML: {}", error.what())});

@@ -80,6 +80,7 @@ TEST(Document, NamesTheLineThatIsNotYaml) {
   EXPECT_THAT(error_of("a: 1\nb: \"unfinished\n"), HasSubstr("not YAML"));
   EXPECT_THAT(error_of("a:\n\t- 1\n"), ::testing::StartsWith("2: not YAML"));
   EXPECT_THAT(error_of("a: 1\n  b: 2\n"), ::testing::StartsWith("2: not YAML"));
+  EXPECT_EQ(error_of("a: 1\nb: \"\\"), "2: not YAML: unknown escape character: ");
   EXPECT_THAT(error_of("? [a, b]\n: 1\n"), ::testing::StartsWith("1: not YAML"));
 }
 
