@@ -58,7 +58,10 @@ Result<Pipe> make_gate() {
 class Image {
  public:
   Image(std::filesystem::path program, const Command& command)
-      : program_(std::move(program)), words_(command.argv), folder_(command.folder) {
+      : program_(std::move(program)),
+        words_(command.argv),
+        folder_(command.folder),
+        input_(command.input) {
     for (char** variable = environ; *variable != nullptr; ++variable) {
       if (!is_replaced(*variable, command)) variables_.emplace_back(*variable);
     }
@@ -68,6 +71,13 @@ class Image {
     for (std::string& variable : variables_) environment_.push_back(variable.data());
     argv_.push_back(nullptr);
     environment_.push_back(nullptr);
+  }
+
+  /// Makes standard input the command's. False: errno says why not.
+  [[nodiscard]] bool open_input() const {
+    const int folder = folder_.empty() ? AT_FDCWD : ::open(folder_.c_str(), O_PATH | O_CLOEXEC);
+    const int input = ::openat(folder, input_.c_str(), O_RDONLY | O_CLOEXEC);
+    return input >= 0 && ::dup2(input, STDIN_FILENO) >= 0;
   }
 
   /// Returns only on failure, with errno set.
@@ -87,6 +97,7 @@ class Image {
   std::vector<std::string> words_;
   std::vector<std::string> variables_;
   std::filesystem::path folder_;
+  std::filesystem::path input_;
   std::vector<char*> argv_;
   std::vector<char*> environment_;
 };
@@ -94,6 +105,8 @@ class Image {
 Result<Image> image_of(const Command& command) {
   std::filesystem::path program = find_program(command.argv.at(0));
   if (program.empty()) return fail("{}: no such program", command.argv.at(0));
+  const std::filesystem::path input = command.folder / command.input;
+  if (::access(input.c_str(), R_OK) != 0) return fail_errno(input, errno);
   return Image(std::move(program), command);
 }
 
@@ -120,12 +133,11 @@ struct Start {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(127);
   }
-  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   std::byte go{};
   // End of file here: the parent is gone or does not want this process after all.
   if (::read(gate, &go, 1) != 1) ::_exit(127);
-  if (nothing >= 0 && ::dup2(nothing, STDIN_FILENO) >= 0 &&
-      ::dup2(how.output, STDOUT_FILENO) >= 0 && ::dup2(how.output, STDERR_FILENO) >= 0) {
+  if (image.open_input() && ::dup2(how.output, STDOUT_FILENO) >= 0 &&
+      ::dup2(how.output, STDERR_FILENO) >= 0) {
     ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     image.execute();
   }
@@ -366,6 +378,8 @@ std::string to_string(const Command& command) {
     if (!line.empty()) line += ' ';
     line += shell_quote(word);
   }
+  if (command.input != Command{}.input)
+    line += fmt::format(" < {}", shell_quote(command.input.native()));
   if (command.folder.empty()) return line;
   return fmt::format("(cd {} && exec {})", shell_quote(command.folder.native()), line);
 }

@@ -28,6 +28,9 @@ struct Command {
   std::vector<std::pair<std::string, std::string>> environment = {};
   /// Working folder. Empty: this process's.
   std::filesystem::path folder = {};
+  /// What the program reads on standard input. A path that does not begin with / is one in
+  /// `folder`.
+  std::filesystem::path input = "/dev/null";
 };
 
 /// One word as a POSIX shell reads it back: `it's` becomes `'it'\''s'`.
@@ -83,7 +86,7 @@ struct Outcome {
   std::string output;  ///< stdout and stderr as they came, the last 1 MiB of them
 };
 
-/// Runs a program to its end, with nothing on stdin, in a session of its own, so that a Ctrl-C in
+/// Runs a program to its end in a session of its own, so that a Ctrl-C in
 /// the terminal reaches only this process. It dies with this process, however that dies. Fails if
 /// the program can't be started, on a timeout and on an interrupt; a program that ran is an
 /// Outcome, whatever its exit code.
@@ -102,7 +105,7 @@ struct ProcessId {
   bool operator==(const ProcessId&) const = default;
 };
 
-/// Starts a program that goes on without this process: a session of its own, nothing on stdin,
+/// Starts a program that goes on without this process: a session of its own,
 /// stdout and stderr at the end of `log`, no open files. `on_created` is called before the first
 /// instruction of the program; if it fails, or this process dies before it returned, the program
 /// never runs. So nothing runs that `on_created` has not recorded.
@@ -124,7 +127,8 @@ struct ProcessId {
 /// Ends a process: SIGTERM, and SIGKILL if it still runs after `grace`. Success when it is gone.
 [[nodiscard]] Result<void> stop(const ProcessId& process, std::chrono::milliseconds grace);
 
-/// Puts another program in place of this process. Returns only on failure.
+/// Puts another program in place of this process, which reads what this one would have read: the
+/// command's `input` does not count. Returns only on failure.
 [[nodiscard]] Error replace_process(const Command& command);
 
 }  // namespace mockdev

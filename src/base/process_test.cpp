@@ -2,6 +2,7 @@
 #include "base/process.h"
 
 #include <csignal>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -42,6 +43,15 @@ TEST(CommandText, RunsTheSameInAShell) {
   };
   EXPECT_EQ(run(command)->output, "it's me in /usr\n");
   EXPECT_EQ(run(shell(to_string(command)))->output, "it's me in /usr\n");
+}
+
+TEST(CommandText, SaysWhatIsRead) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "some words") << "a line\n";
+  const Command command{.argv = {"cat"}, .folder = folder.path(), .input = "some words"};
+  EXPECT_EQ(run(command)->output, "a line\n");
+  EXPECT_EQ(run(shell(to_string(command)))->output, "a line\n");
+  EXPECT_FALSE(run({.argv = {"cat"}, .input = folder.path() / "missing"}));
 }
 
 TEST(FindProgram, LooksIntoTheFoldersOfPath) {

@@ -155,6 +155,12 @@ struct ExecOptions {
 /// only on failure.
 [[nodiscard]] Error kubectl(std::string_view name, const std::vector<std::string>& arguments);
 
+/// Gives a container image to all nodes of a cluster, where pods find it by the name that it has in
+/// the archive (as `docker save` or `skopeo copy` to docker-archive: or oci-archive: write one).
+/// Fails at the first node that does not take it.
+[[nodiscard]] Result<void> load_image(std::string_view name, const std::filesystem::path& archive,
+                                      Progress& progress);
+
 struct ConsoleOptions {
   std::string name{kDefaultName};
   std::string node;  ///< as in ExecOptions

@@ -16,6 +16,7 @@ extern const Verb kExec;
 extern const Verb kConsole;
 extern const Verb kLogs;
 extern const Verb kKubectl;
+extern const Verb kLoadImage;
 // Devices.
 extern const Verb kDevices;
 extern const Verb kTopology;
