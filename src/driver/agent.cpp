@@ -25,11 +25,8 @@
 #include "dra/slice_keeper.h"
 #include "driver/cluster.h"
 #include "driver/inventory_feed.h"
-#include "driver/liveness.h"
 #include "driver/metrics.h"
-#include "driver/web.h"
-#include "kube/client.h"
-#include "kube/config.h"
+#include "driver/probes.h"
 
 namespace mockdev::driver {
 namespace {
@@ -40,7 +37,7 @@ using std::chrono::steady_clock;
 // ---- What each part is told ----
 
 dra::SliceSettings slice_settings(const AgentSettings& settings) {
-  return {.driver = settings.driver,
+  return {.driver = settings.common.driver,
           .node = settings.node,
           .short_keys = settings.short_keys,
           .short_pool_names = settings.short_pool_names,
@@ -48,16 +45,16 @@ dra::SliceSettings slice_settings(const AgentSettings& settings) {
           .dranet_alias = settings.dranet_alias};
 }
 
-dra::SliceKeeperSettings keeper_settings(const AgentSettings& settings, const Cluster& cluster,
+dra::SliceKeeperSettings keeper_settings(const AgentSettings& settings, const Server& server,
                                          Metrics& metrics) {
   constexpr int kFirstWithOrderedNames = 36;
   dra::SliceKeeperSettings keeper{
-      .publisher = {.driver = settings.driver,
+      .publisher = {.driver = settings.common.driver,
                     .node = settings.node,
-                    .api_version = cluster.api_version,
-                    .ordered_names = cluster.server_minor >= kFirstWithOrderedNames},
+                    .api_version = server.api_version,
+                    .ordered_names = server.minor >= kFirstWithOrderedNames},
       .slices = slice_settings(settings),
-      .features = dra::slice_features(cluster.api_version, cluster.server_minor),
+      .features = dra::slice_features(server.api_version, server.minor),
       .repair_delay = settings.repair_delay,
       .on_pass = [&metrics](const auto& pass) { metrics.published(pass); }};
   if (!settings.shared_counters) keeper.features.counters = dra::CounterSupport::none;
@@ -65,24 +62,11 @@ dra::SliceKeeperSettings keeper_settings(const AgentSettings& settings, const Cl
 }
 
 dra::KubeletPluginSettings plugin_settings(const AgentSettings& settings, int kubelet_minor) {
-  return {.driver = settings.driver,
+  return {.driver = settings.common.driver,
           .registry_folder = settings.registry_folder,
           .plugins_folder = settings.plugins_folder,
           .pod_uid = settings.rolling_update ? settings.pod_uid : "",
           .kubelet_minor = kubelet_minor};
-}
-
-Result<std::unique_ptr<kube::Client>> make_client(const AgentSettings& settings, Metrics& metrics) {
-  auto config = kube::load_config(settings.kubeconfig);
-  if (!config) return std::unexpected(config.error());
-  log::info("API server {} ({})", config->server, config->source);
-  return kube::Client::make(
-      std::move(*config),
-      {.user_agent = fmt::format("mock-accel-dra-driver/{}", MOCK_DEVICE_VERSION),
-       // A pod that starts may not wait for a limit that is there to protect the server from loops.
-       .qps = 100,
-       .burst = 200,
-       .on_call = [&metrics](const kube::CallRecord& call) { metrics.api_call(call); }});
 }
 
 // ---- Parts ----
@@ -173,70 +157,40 @@ class Agent {
       : settings_(settings),
         interrupt_(interrupt),
         accelerators_(settings.sysfs, settings.dev),
-        preparer_(accelerators_, dra::CdiFolder(settings.cdi_root, settings.driver, settings.dev)),
+        preparer_(accelerators_,
+                  dra::CdiFolder(settings.cdi_root, settings.common.driver, settings.dev)),
         feed_(accelerators_) {}
 
   Result<void> run() {
-    if (auto opened = open_ports(); !opened) return opened;
-    auto client = make_client(settings_, metrics_);
+    auto opened = probes_.open(
+        settings_.common, metrics_, [this] { return readiness_.alive(); },
+        [this] { return readiness_.ready(); });
+    if (!opened) return opened;
+    auto client = make_client(settings_.common, metrics_);
     if (!client) return std::unexpected(client.error());
-    const auto cluster = wait_for_cluster(**client);
-    if (!cluster) return {};  // interrupted
+    const auto server =
+        ask_until_answered([&] { return look_at_server(**client, settings_.common); }, interrupt_);
+    if (!server) return {};
+    const auto kubelet = ask_until_answered(
+        [&] { return kubelet_minor(**client, *server, settings_.node); }, interrupt_);
+    if (!kubelet) return {};
+    log::info("node={}: resource.k8s.io/{}, API server 1.{}, kubelet 1.{}", settings_.node,
+              server->api_version, server->minor, *kubelet);
     preparer_.resume();
-    return serve(**client, *cluster);
+    return serve(**client, *server, *kubelet);
   }
 
  private:
-  Result<void> open_ports() {
-    if (settings_.health.port > 0) {
-      auto started = LivenessServer::start(settings_.health, [this] { return readiness_.alive(); });
-      if (!started) return std::unexpected(started.error());
-      liveness_ = std::move(*started);
-    }
-    if (settings_.http.port > 0) {
-      const auto verdict = [](Result<void> result) -> Result<std::string> {
-        if (!result) return std::unexpected(std::move(result.error()));
-        return "ok\n";
-      };
-      auto started = WebServer::start(
-          settings_.http, {{"/metrics", [this] { return Result<std::string>(metrics_.text()); }},
-                           {"/healthz", [this, verdict] { return verdict(readiness_.alive()); }},
-                           {"/readyz", [this, verdict] { return verdict(readiness_.ready()); }}});
-      if (!started) return std::unexpected(started.error());
-      web_ = std::move(*started);
-    }
-    return {};
-  }
-
-  /// None: the interrupt came first.
-  std::optional<Cluster> wait_for_cluster(kube::Api& api) {
-    constexpr milliseconds kFirstPause{500};
-    constexpr milliseconds kLongestPause{30000};
-    for (milliseconds pause = kFirstPause; !interrupt_.requested();
-         pause = std::min(pause * 2, kLongestPause)) {
-      auto cluster = look_at_cluster(api, settings_.node);
-      if (cluster) {
-        if (!settings_.api_version.empty()) cluster->api_version = settings_.api_version;
-        log::info("node={}: resource.k8s.io/{}, API server 1.{}, kubelet 1.{}", settings_.node,
-                  cluster->api_version, cluster->server_minor, cluster->kubelet_minor);
-        return *cluster;
-      }
-      log::warn("node={}: {}", settings_.node, cluster.error().message);
-      if (interrupt_.wait(pause)) break;
-    }
-    return std::nullopt;
-  }
-
-  Result<void> serve(kube::Api& api, const Cluster& cluster) {
-    const auto plugin_setup = plugin_settings(settings_, cluster.kubelet_minor);
+  Result<void> serve(kube::Api& api, const Server& server, int kubelet) {
+    const auto plugin_setup = plugin_settings(settings_, kubelet);
     const auto paths = dra::plugin_paths(plugin_setup);
     if (!paths) return std::unexpected(paths.error());
     dra::ClaimService service(api, preparer_,
-                              {.driver = settings_.driver,
-                               .api_version = cluster.api_version,
+                              {.driver = settings_.common.driver,
+                               .api_version = server.api_version,
                                .lock_file = paths->lock_file});
     MeasuredHandler handler(service, metrics_);
-    dra::SliceKeeper keeper(api, keeper_settings(settings_, cluster, metrics_));
+    dra::SliceKeeper keeper(api, keeper_settings(settings_, server, metrics_));
     look(keeper);
     auto plugin = dra::KubeletPlugin::start(plugin_setup, handler, board_);
     if (!plugin) return std::unexpected(plugin.error());
@@ -287,8 +241,7 @@ class Agent {
   const Interrupt& interrupt_;
   Metrics metrics_;
   Readiness readiness_;
-  std::unique_ptr<LivenessServer> liveness_;
-  std::unique_ptr<WebServer> web_;
+  Probes probes_;
   discovery::KernelAccelerators accelerators_;
   dra::Preparer preparer_;
   dra::HealthBoard board_;

@@ -5,8 +5,12 @@
 #include <chrono>
 #include <optional>
 #include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "kube/api_versions.h"
+#include "kube/config.h"
 
 namespace mockdev::driver {
 namespace {
@@ -27,19 +31,38 @@ std::optional<int> minor_of(std::string_view version) {
 
 }  // namespace
 
-Result<Cluster> look_at_cluster(kube::Api& api, const dra::NodeName& node) {
+Result<std::unique_ptr<kube::Client>> make_client(const CommonSettings& settings,
+                                                  Metrics& metrics) {
+  auto config = kube::load_config(settings.kubeconfig);
+  if (!config) return std::unexpected(config.error());
+  log::info("API server {} ({})", config->server, config->source);
+  return kube::Client::make(
+      std::move(*config),
+      {.user_agent = fmt::format("mock-accel-dra-driver/{}", MOCK_DEVICE_VERSION),
+       // A pod that starts may not wait for a limit that is there to protect the server from loops.
+       .qps = 100,
+       .burst = 200,
+       .on_call = [&metrics](const kube::CallRecord& call) { metrics.api_call(call); }});
+}
+
+Result<Server> look_at_server(kube::Api& api, const CommonSettings& settings) {
   const kube::CallLimits limits{.timeout = kPatience};
   const auto server = kube::server_version(api, limits);
   if (!server) return std::unexpected(to_error(server.error()));
+  if (!settings.api_version.empty()) {
+    return Server{.api_version = settings.api_version, .minor = server->minor};
+  }
   const auto version = kube::resource_api_version(api, limits);
   if (!version) return std::unexpected(to_error(version.error()));
-  const auto object = api.get({.version = "v1", .plural = "nodes", .name = node.text()}, limits);
+  return Server{.api_version = *version, .minor = server->minor};
+}
+
+Result<int> kubelet_minor(kube::Api& api, const Server& server, const dra::NodeName& node) {
+  const auto object =
+      api.get({.version = "v1", .plural = "nodes", .name = node.text()}, {.timeout = kPatience});
   if (!object) return std::unexpected(to_error(object.error()));
-  const nlohmann::json::json_pointer kubelet("/status/nodeInfo/kubeletVersion");
-  return Cluster{
-      .api_version = *version,
-      .server_minor = server->minor,
-      .kubelet_minor = minor_of(object->value(kubelet, std::string())).value_or(server->minor)};
+  const nlohmann::json::json_pointer version("/status/nodeInfo/kubeletVersion");
+  return minor_of(object->value(version, std::string())).value_or(server.minor);
 }
 
 }  // namespace mockdev::driver

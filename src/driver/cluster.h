@@ -1,23 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the agent has to know of its cluster before it can speak to anybody.
+// The way to the cluster, and what has to be known of it before anything can be said there.
 #pragma once
 
+#include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "base/process.h"
 #include "dra/names.h"
-#include "kube/api.h"
+#include "driver/metrics.h"
+#include "driver/settings.h"
+#include "kube/client.h"
 
 namespace mockdev::driver {
 
-struct Cluster {
+/// A client as the settings say, whose calls are counted. Makes no call yet.
+[[nodiscard]] Result<std::unique_ptr<kube::Client>> make_client(const CommonSettings& settings,
+                                                                Metrics& metrics);
+
+struct Server {
   std::string api_version;  ///< of resource.k8s.io: "v1"
-  int server_minor = 0;     ///< 36 for 1.36
-  int kubelet_minor = 0;    ///< of this node; the server's where the Node does not say
+  int minor = 0;            ///< 36 for 1.36
 };
 
-/// Asks the API server once. Fails if it does not answer, if it serves no version of
-/// resource.k8s.io that this driver speaks, and if there is no Node of that name yet.
-[[nodiscard]] Result<Cluster> look_at_cluster(kube::Api& api, const dra::NodeName& node);
+/// Asks the API server once. Fails if it does not answer, and if it serves no version of
+/// resource.k8s.io that this driver speaks.
+[[nodiscard]] Result<Server> look_at_server(kube::Api& api, const CommonSettings& settings);
+
+/// The minor version of a node's kubelet; the server's where the Node does not say. Fails if there
+/// is no Node of that name yet.
+[[nodiscard]] Result<int> kubelet_minor(kube::Api& api, const Server& server,
+                                        const dra::NodeName& node);
+
+/// Asks until there is an answer, more and more slowly. None: the interrupt came first.
+template <typename Question>
+auto ask_until_answered(const Question& question, const Interrupt& interrupt)
+    -> std::optional<typename decltype(question())::value_type> {
+  constexpr std::chrono::milliseconds kFirstPause{500};
+  constexpr std::chrono::milliseconds kLongestPause{30000};
+  for (auto pause = kFirstPause; !interrupt.requested();
+       pause = std::min(pause * 2, kLongestPause)) {
+    auto answer = question();
+    if (answer) return std::move(*answer);
+    log::warn("{}", answer.error().message);
+    if (interrupt.wait(pause)) break;
+  }
+  return std::nullopt;
+}
 
 }  // namespace mockdev::driver

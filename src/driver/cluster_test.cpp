@@ -32,25 +32,34 @@ class ClusterApi final : public dra::FakeApi {
   }
 };
 
+const Server k136{.api_version = "v1", .minor = 36};
+
 TEST(ClusterTest, KnowsItsVersions) {
   ClusterApi api(json::parse(R"({"status": {"nodeInfo": {"kubeletVersion": "v1.34.1+vendor"}}})"));
-  const auto cluster = look_at_cluster(api, dra::NodeName("n1"));
-  ASSERT_TRUE(cluster) << cluster.error().message;
-  EXPECT_EQ(cluster->api_version, "v1");
-  EXPECT_EQ(cluster->server_minor, 36);
-  EXPECT_EQ(cluster->kubelet_minor, 34);
+  const auto server = look_at_server(api, {});
+  ASSERT_TRUE(server) << server.error().message;
+  EXPECT_EQ(server->api_version, "v1");
+  EXPECT_EQ(server->minor, 36);
+  EXPECT_EQ(kubelet_minor(api, *server, dra::NodeName("n1")).value(), 34);
+}
+
+TEST(ClusterTest, AVersionThatIsAskedForIsTaken) {
+  ClusterApi api(json::object());
+  CommonSettings settings;
+  settings.api_version = "v1beta2";
+  EXPECT_EQ(look_at_server(api, settings)->api_version, "v1beta2");
 }
 
 TEST(ClusterTest, ANodeThatDoesNotSayIsTakenForTheServersAge) {
   ClusterApi api(json::object());
-  EXPECT_EQ(look_at_cluster(api, dra::NodeName("n1"))->kubelet_minor, 36);
+  EXPECT_EQ(kubelet_minor(api, k136, dra::NodeName("n1")).value(), 36);
 }
 
 TEST(ClusterTest, WithoutTheNodeThereIsNothingToDoYet) {
   ClusterApi api(json::object());
-  const auto cluster = look_at_cluster(api, dra::NodeName("n2"));
-  ASSERT_FALSE(cluster);
-  EXPECT_THAT(cluster.error().message, HasSubstr("nodes n2"));
+  const auto kubelet = kubelet_minor(api, k136, dra::NodeName("n2"));
+  ASSERT_FALSE(kubelet);
+  EXPECT_THAT(kubelet.error().message, HasSubstr("nodes n2"));
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <variant>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -10,10 +12,18 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "driver/agent.h"
+#include "driver/controller.h"
 #include "driver/settings.h"
 
 namespace mockdev::driver {
 namespace {
+
+Result<void> run_part(const AgentSettings& settings, const Interrupt& interrupt) {
+  return run_agent(settings, interrupt);
+}
+Result<void> run_part(const ControllerSettings& settings, const Interrupt& interrupt) {
+  return run_controller(settings, interrupt);
+}
 
 int run(int argc, const char* const* argv) {
   const auto settings = read_settings(argc, argv);
@@ -21,7 +31,9 @@ int run(int argc, const char* const* argv) {
     std::fputs(settings.error().text.c_str(), settings.error().exit_code == 0 ? stdout : stderr);
     return settings.error().exit_code;
   }
-  if (auto started = start_logging(settings->log_level); !started) {
+  const auto& log_level = std::visit(
+      [](const auto& any) -> const std::string& { return any.common.log_level; }, *settings);
+  if (auto started = start_logging(log_level); !started) {
     fmt::print(stderr, "mock-accel-dra-driver: {}\n", started.error().message);
     return 2;
   }
@@ -29,7 +41,8 @@ int run(int argc, const char* const* argv) {
   constexpr mode_t kNobodyElse = 0077;
   ::umask(kNobodyElse);
   const Interrupt interrupt;
-  if (auto done = run_agent(*settings, interrupt); !done) {
+  if (auto done = std::visit([&](const auto& any) { return run_part(any, interrupt); }, *settings);
+      !done) {
     fmt::print(stderr, "mock-accel-dra-driver: {}\n", done.error().message);
     return done.error().bad_input ? 2 : 1;
   }

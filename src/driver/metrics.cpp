@@ -36,6 +36,9 @@ class Metrics::Implementation {
       family(prometheus::BuildCounter(), registry, "mock_accel_publish_failures_total",
              "Attempts to publish ResourceSlices that failed")
           .Add({});
+  prometheus::Family<prometheus::Counter>& swept =
+      family(prometheus::BuildCounter(), registry, "mock_accel_swept_slices_total",
+             "Removals of ResourceSlices of nodes that are gone or not served");
   prometheus::Family<prometheus::Counter>& api_calls =
       family(prometheus::BuildCounter(), registry, "mock_accel_api_requests_total",
              "Requests to the API server; code 0: no reply");
@@ -72,6 +75,10 @@ void Metrics::published(const Result<dra::Published>& pass) {
   count("create", pass->created);
   count("update", pass->updated);
   count("delete", pass->deleted);
+}
+
+void Metrics::swept(const Result<void>& removal) {
+  implementation_->swept.Add({{"outcome", removal ? "ok" : "error"}}).Increment();
 }
 
 void Metrics::api_call(const kube::CallRecord& call) {

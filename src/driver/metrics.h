@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the agent counts.
+// What the driver counts.
 #pragma once
 
 #include <chrono>
@@ -21,6 +21,7 @@ namespace mockdev::driver {
 ///     mock_accel_claim_seconds{operation,outcome}      histogram: prepare, unprepare; ok, error
 ///     mock_accel_slice_writes_total{verb}              create, update, delete
 ///     mock_accel_publish_failures_total
+///     mock_accel_swept_slices_total{outcome}           of nodes that nobody serves: ok, error
 ///     mock_accel_api_requests_total{verb,resource,code}
 class Metrics {
  public:
@@ -34,6 +35,7 @@ class Metrics {
   void devices(const std::vector<discovery::Device>& devices);
   void claim(std::string_view operation, bool succeeded, std::chrono::nanoseconds duration);
   void published(const Result<dra::Published>& pass);
+  void swept(const Result<void>& removal);
   void api_call(const kube::CallRecord& call);
 
   /// In Prometheus' text format.

@@ -6,6 +6,7 @@
 #include <expected>
 #include <filesystem>
 #include <string>
+#include <variant>
 
 #include "dra/names.h"
 
@@ -17,11 +18,19 @@ struct Listen {
   int port = 0;
 };
 
-struct AgentSettings {
-  dra::NodeName node;
+/// What every part of the driver is told.
+struct CommonSettings {
   dra::DriverName driver;
   std::filesystem::path kubeconfig;  ///< empty: KUBECONFIG, or the pod's own cluster
   std::string api_version;           ///< of resource.k8s.io; empty: the newest that is served
+  Listen health;                     ///< gRPC health
+  Listen http;                       ///< /metrics, /healthz, /readyz
+  std::string log_level;
+};
+
+struct AgentSettings {
+  CommonSettings common;
+  dra::NodeName node;
 
   std::filesystem::path sysfs;
   std::filesystem::path dev;
@@ -37,15 +46,22 @@ struct AgentSettings {
   bool dranet_alias = false;
   bool shared_counters = true;  ///< where the API server has them
 
-  Listen health;  ///< gRPC health
-  Listen http;    ///< /metrics, /healthz, /readyz
   std::chrono::seconds rescan{60};
   std::chrono::seconds orphan_check{600};
   std::chrono::milliseconds repair_delay{5000};
-  std::string log_level;
 };
 
-/// A command line that leads to no agent: the text that it gets and the exit code, 0 for help and
+struct ControllerSettings {
+  CommonSettings common;
+  std::string ns;                   ///< namespace of the Lease and of the agents' pods
+  std::string identity;             ///< this replica's, unique
+  std::string agent_selector;       ///< label selector of the agents' pods; empty: not asked
+  std::chrono::seconds grace{120};  ///< before slices of a node that nobody serves go
+};
+
+using Settings = std::variant<AgentSettings, ControllerSettings>;
+
+/// A command line that starts nothing: the text that it gets and the exit code, 0 for help and
 /// version, 2 for what is wrong.
 struct Refusal {
   int exit_code = 0;
@@ -53,7 +69,6 @@ struct Refusal {
 };
 
 /// Reads the command line and the environment variables that stand in for its flags.
-[[nodiscard]] std::expected<AgentSettings, Refusal> read_settings(int argc,
-                                                                  const char* const* argv);
+[[nodiscard]] std::expected<Settings, Refusal> read_settings(int argc, const char* const* argv);
 
 }  // namespace mockdev::driver

@@ -12,18 +12,21 @@ namespace {
 
 using testing::HasSubstr;
 
-std::expected<AgentSettings, Refusal> read(std::vector<const char*> arguments) {
+template <typename Wanted = AgentSettings>
+std::expected<Wanted, Refusal> read(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "mock-accel-dra-driver");
-  return read_settings(static_cast<int>(arguments.size()), arguments.data());
+  auto settings = read_settings(static_cast<int>(arguments.size()), arguments.data());
+  if (!settings) return std::unexpected(settings.error());
+  return std::get<Wanted>(*settings);
 }
 
 TEST(Settings, OnlyTheNodesNameIsNeeded) {
   const auto settings = read({"node-agent", "--node-name", "n1"});
   ASSERT_TRUE(settings) << settings.error().text;
   EXPECT_EQ(settings->node, dra::NodeName("n1"));
-  EXPECT_EQ(settings->driver, dra::DriverName("mock-accel.example.com"));
+  EXPECT_EQ(settings->common.driver, dra::DriverName("mock-accel.example.com"));
   EXPECT_EQ(settings->cdi_root, "/var/run/cdi");
-  EXPECT_EQ(settings->health.port, 51515);
+  EXPECT_EQ(settings->common.health.port, 51515);
   EXPECT_TRUE(settings->nodepartition_alias);
   EXPECT_TRUE(settings->shared_counters);
 }
@@ -39,9 +42,22 @@ TEST(Settings, VariablesStandInForFlags) {
   }
   ASSERT_TRUE(settings) << settings.error().text;
   EXPECT_EQ(settings->node, dra::NodeName("n2"));
-  EXPECT_EQ(settings->health.port, -1);
+  EXPECT_EQ(settings->common.health.port, -1);
   EXPECT_EQ(settings->cdi_root, "/cdi");
   EXPECT_TRUE(settings->short_pool_names);
+}
+
+TEST(Settings, AControllerSaysWhereItRuns) {
+  const auto settings = read<ControllerSettings>(
+      {"controller", "--namespace", "system", "--pod-name", "p1", "--grace-seconds", "5"});
+  ASSERT_TRUE(settings) << settings.error().text;
+  EXPECT_EQ(settings->ns, "system");
+  EXPECT_EQ(settings->grace, std::chrono::seconds(5));
+  EXPECT_EQ(settings->agent_selector, "");
+  EXPECT_TRUE(settings->identity.starts_with("p1_"));
+  EXPECT_NE(settings->identity,
+            read<ControllerSettings>({"controller", "--namespace", "system", "--pod-name", "p1"})
+                ->identity);
 }
 
 TEST(Settings, WrongOnesAreRefusedInOneLine) {
@@ -56,6 +72,8 @@ TEST(Settings, WrongOnesAreRefusedInOneLine) {
               HasSubstr("70000"));
   EXPECT_THAT(complaint({"node-agent", "--node-name", "n", "--rolling-update"}),
               HasSubstr("--rolling-update needs --pod-uid"));
+  const auto controller = read<ControllerSettings>({"controller", "--pod-name", "p"});
+  EXPECT_THAT(controller.error().text, HasSubstr("--namespace is required"));
   EXPECT_THAT(complaint({"--version"}), HasSubstr("0 mock-accel-dra-driver "));
 }
 

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Controllers with a real API server: one leads, and slices that nobody serves go."""
+
+import os
+import signal
+import subprocess
+import uuid
+
+import pytest
+
+from conftest import PATIENCE
+from lab import PROGRAMS, eventually
+
+
+class Controllers:
+    """Replicas for a driver, and in a namespace, that no other test has."""
+
+    def __init__(self, plane, kubeconfig, folder):
+        self.plane = plane
+        self.kubeconfig = kubeconfig
+        self.folder = folder
+        self.name = f"c{uuid.uuid4().hex[:6]}"
+        self.driver = f"{self.name}.example.com"
+        self.processes = {}
+        plane.kubectl("create", "namespace", self.name)
+
+    def start(self, replica, *flags):
+        with (self.folder / f"{replica}.log").open("wb") as log:
+            self.processes[replica] = subprocess.Popen(
+                [PROGRAMS / "mock-accel-dra-driver", "controller", "--namespace", self.name,
+                 "--pod-name", replica, "--driver-name", self.driver,
+                 "--kubeconfig", self.kubeconfig, "--healthcheck-port", "-1", "--http-port", "-1",
+                 *flags], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ)
+
+    def end(self, replica, how):
+        process = self.processes[replica]
+        process.send_signal(how)
+        return process.wait(PATIENCE)
+
+    def leader(self):
+        done = self.plane.kubectl("-n", self.name, "get", "lease", "mock-accel-controller", "-o",
+                                  "jsonpath={.spec.holderIdentity}", check=False)
+        return done.stdout.partition("_")[0]
+
+    def node(self, name):
+        return f"{self.name}-{name}"
+
+    def add_node(self, name):
+        self.plane.create({"apiVersion": "v1", "kind": "Node",
+                           "metadata": {"name": self.node(name)}})
+
+    def add_slice(self, name):
+        """A slice of the node of that name, which need not be there."""
+        self.plane.create({"apiVersion": "resource.k8s.io/v1", "kind": "ResourceSlice",
+                           "metadata": {"name": self.node(name)},
+                           "spec": {"driver": self.driver, "nodeName": self.node(name),
+                                    "pool": {"name": self.node(name), "generation": 1,
+                                             "resourceSliceCount": 1}, "devices": []}})
+
+    def slices(self):
+        found = self.plane.get("resourceslices", "--field-selector",
+                               f"spec.driver={self.driver}")["items"]
+        return sorted(one["metadata"]["name"].removeprefix(f"{self.name}-") for one in found)
+
+    def clean_up(self):
+        for process in self.processes.values():
+            process.kill()
+            process.wait(PATIENCE)
+        for log in self.folder.glob("*.log"):
+            print(log.read_text())
+        self.plane.kubectl("delete", "resourceslices", "--field-selector",
+                           f"spec.driver={self.driver}")
+        self.plane.kubectl("delete", "namespace", self.name, "--wait=false")
+        for node in self.plane.get("nodes")["items"]:
+            if node["metadata"]["name"].startswith(self.name):
+                self.plane.kubectl("delete", "node", node["metadata"]["name"])
+
+
+@pytest.fixture
+def controllers(plane, kubeconfig, tmp_path):
+    controllers = Controllers(plane, kubeconfig, tmp_path)
+    yield controllers
+    controllers.clean_up()
+
+
+def test_slices_of_nodes_that_are_gone_go(controllers):
+    controllers.add_node("here")
+    for node in ("here", "gone"):
+        controllers.add_slice(node)
+    controllers.start("a", "--grace-seconds", "1")
+    eventually(lambda: controllers.slices() == ["here"], "one slice", PATIENCE)
+    controllers.plane.kubectl("delete", "node", controllers.node("here"))
+    eventually(lambda: controllers.slices() == [], "no slice", PATIENCE)
+
+
+def test_slices_of_nodes_without_an_agent_go(controllers):
+    for node in ("served", "left"):
+        controllers.add_node(node)
+        controllers.add_slice(node)
+    controllers.plane.create(
+        {"apiVersion": "v1", "kind": "Pod",
+         "metadata": {"name": "agent", "namespace": controllers.name, "labels": {"app": "agent"}},
+         "spec": {"nodeName": controllers.node("served"),
+                  "containers": [{"name": "a", "image": "localhost/none"}]}})
+    controllers.start("a", "--grace-seconds", "1", "--agent-selector", "app=agent")
+    eventually(lambda: controllers.slices() == ["served"], "one slice", PATIENCE)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_another_takes_over(controllers, how):
+    controllers.start("a", "--grace-seconds", "0")
+    eventually(lambda: controllers.leader() == "a", "a leader", PATIENCE)
+    controllers.start("b", "--grace-seconds", "0")
+    assert controllers.end("a", how) == (0 if how == signal.SIGTERM else -how)
+    eventually(lambda: controllers.leader() == "b", "another leader", PATIENCE)
+    controllers.add_slice("gone")
+    eventually(lambda: controllers.slices() == [], "no slice", PATIENCE)
