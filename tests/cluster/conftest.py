@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
-from cluster import ControlPlane, new_name  # noqa: E402
+from cluster import KUBERNETES, Cluster, ControlPlane, new_name  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +22,14 @@ def session_plane():
 def plane(session_plane):
     """One control plane for all tests that leave it as they found it."""
     return session_plane
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """Two nodes with devices, which all tests use one after the other; the last one may break it."""
+    cluster = Cluster(new_name("nodes"), "--nodes", 2, *KUBERNETES)
+    yield cluster
+    cluster.down()
 
 
 @pytest.fixture

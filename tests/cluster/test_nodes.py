@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from cluster import KUBERNETES, Cluster, new_name
+from cluster import KUBERNETES, new_name
 from lab import eventually, mock_device
 
 # Under emulation a pod takes ten seconds and more to start.
@@ -21,13 +21,6 @@ def pod(name, node, runtime, command):
                      "terminationGracePeriodSeconds": 0,
                      "containers": [{"name": "one", "image": "localhost/busybox:1",
                                      "command": ["sh", "-c", command]}]}}
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    cluster = Cluster(new_name("nodes"), "--nodes", 2, *KUBERNETES)
-    yield cluster
-    cluster.down()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The DRA driver as it is deployed: its image and its manifests, on nodes with the kernel module,
+with the real kubelet, scheduler and containerd."""
+
+import subprocess
+
+import pytest
+
+from lab import PROGRAMS, ROOT, eventually
+
+DRIVER = "mock-accel.example.com"
+EXAMPLES = ROOT / "docs" / "examples"
+AGENT = "system:serviceaccount:mock-device:mock-accel-node-agent"
+PATIENCE = "--timeout=300s"
+
+
+@pytest.fixture(scope="module")
+def driver(cluster, tmp_path_factory):
+    """The cluster with the driver on its nodes."""
+    image = tmp_path_factory.mktemp("image") / "driver.tar"
+    version = (ROOT / "VERSION").read_text().strip()
+    subprocess.run([ROOT / "images" / "driver" / "make", PROGRAMS / "mock-accel-dra-driver", version,
+                    image], check=True)
+    cluster.run("load-image", image)
+    cluster.kubectl("apply", "-k", ROOT / "deploy")
+    cluster.kubectl("-n", "mock-device", "rollout", "status", "ds/mock-accel-node-agent", PATIENCE)
+    eventually(lambda: len(slices(cluster)) == 3, "a slice for each NUMA node")
+    return cluster
+
+
+def slices(cluster):
+    return cluster.get("resourceslices")["items"]
+
+
+def taints(cluster, pool, device):
+    slice_ = next(one for one in slices(cluster) if one["spec"]["pool"]["name"] == pool)
+    return [f'{taint["key"]}={taint["value"]}:{taint["effect"]}'
+            for one in slice_["spec"]["devices"] if one["name"] == device
+            for taint in one.get("taints", ())]
+
+
+def devices_by_uuid(cluster):
+    """What the device server, outside of all machines, says."""
+    return {device["uuid"]: device for device in cluster.json("devices")["devices"]}
+
+
+def run_example(driver, name, *pods):
+    """Applies an example, waits for its pods, gives what each has said of its devices."""
+    driver.kubectl("apply", "-f", EXAMPLES / f"{name}.yaml")
+    driver.kubectl("wait", "--for=condition=Ready", *[f"pod/{pod}" for pod in pods], PATIENCE)
+    said = [eventually(lambda pod=pod: driver.kubectl("logs", pod), "a pod's log") for pod in pods]
+    return [[line.split() for line in text.splitlines()] for text in said]
+
+
+def end_example(driver, name):
+    driver.kubectl("delete", "-f", EXAMPLES / f"{name}.yaml", "--ignore-not-found", PATIENCE)
+    eventually(lambda: all(device["owner"] is None for device in devices_by_uuid(driver).values()),
+               "all devices are free")
+
+
+def test_the_agent_has_no_privileges(driver):
+    pod = driver.get("-n", "mock-device", "pods")["items"][0]
+    context = pod["spec"]["containers"][0]["securityContext"]
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert not context.get("privileged") and not context["allowPrivilegeEscalation"]
+    assert not pod["spec"].get("hostNetwork")
+
+
+def test_slices_say_where_devices_are(driver):
+    pools = {one["spec"]["pool"]["name"]: one["spec"] for one in slices(driver)}
+    assert sorted(pools) == ["node0/numa0", "node0/numa1", "node1/numa0"]
+    known = devices_by_uuid(driver)
+    for name, spec in pools.items():
+        for device in spec["devices"]:
+            attributes = device["attributes"]
+            assert attributes["resource.kubernetes.io/numaNode"] == {"int": int(name[-1])}
+            real = known[attributes[f"{DRIVER}/uuid"]["string"]]
+            assert (real["node"], real["numa"]) == (spec["nodeName"], int(name[-1]))
+
+
+@pytest.mark.parametrize("name", ["one-pf", "alternatives"])
+def test_a_pod_holds_one_device(driver, name):
+    [[words]] = run_example(driver, name, name)
+    device = devices_by_uuid(driver)[words[2]]
+    claim = driver.get("resourceclaims")["items"][0]
+    assert device["owner"] == claim["metadata"]["uid"]
+    inside = driver.kubectl("exec", name, "--", "sh", "-c", "ls /dev/mock*")
+    assert inside.split() == [f'/dev/{device["name"]}']
+    end_example(driver, name)
+
+
+def test_two_devices_on_one_numa_node(driver):
+    [lines] = run_example(driver, "two-on-one-numa-node", "two-on-one-numa-node")
+    known = devices_by_uuid(driver)
+    held = [known[words[2]] for words in lines]
+    assert len({device["uuid"] for device in held}) == 2
+    assert len({(device["node"], device["numa"]) for device in held}) == 1
+    end_example(driver, "two-on-one-numa-node")
+
+
+def test_a_device_is_chosen_by_what_it_can(driver):
+    [[words]] = run_example(driver, "by-memory", "by-memory")
+    assert "encryption" in devices_by_uuid(driver)[words[2]]["capabilities"]
+    end_example(driver, "by-memory")
+
+
+def test_pods_share_a_claim(driver):
+    [[one], [other]] = run_example(driver, "shared-claim", "shared-a", "shared-b")
+    assert one[2] == other[2]
+    end_example(driver, "shared-claim")
+
+
+def test_a_monitor_sees_what_others_hold(driver):
+    [[words]] = run_example(driver, "one-pf", "one-pf")
+    owner = devices_by_uuid(driver)[words[2]]["owner"]
+    driver.kubectl("apply", "-f", EXAMPLES / "admin-access.yaml")
+    driver.kubectl("-n", "monitoring", "wait", "--for=condition=Ready", "pod/monitor", PATIENCE)
+    seen = eventually(lambda: driver.kubectl("-n", "monitoring", "logs", "monitor"), "a log")
+    assert len(seen.split()[1].split(",")) in (2, 4)
+    driver.kubectl("delete", "-f", EXAMPLES / "admin-access.yaml", PATIENCE)
+    assert devices_by_uuid(driver)[words[2]]["owner"] == owner
+    end_example(driver, "one-pf")
+
+
+def test_a_fault_reaches_the_pod_and_the_scheduler(driver):
+    [[words]] = run_example(driver, "one-pf", "one-pf")
+    device = devices_by_uuid(driver)[words[2]]
+    pool = f'{device["node"]}/numa{device["numa"]}'
+
+    def health():
+        status = driver.get("pod", "one-pf")["status"]["containerStatuses"][0]
+        return [resource["health"] for one in status.get("allocatedResourcesStatus", ())
+                for resource in one["resources"]]
+    target = f'{device["node"]}/{device["name"]}'
+    eventually(lambda: health() == ["Healthy"], "the pod's device is healthy")
+    driver.run("fault", target, "degraded")
+    eventually(lambda: health() == ["Unhealthy"], "the pod knows of the fault")
+    assert taints(driver, pool, device["name"]) == [f"{DRIVER}/health=degraded:NoSchedule"]
+    driver.run("heal", target, "degraded")
+    eventually(lambda: health() == ["Healthy"], "the pod knows that it is over")
+    assert taints(driver, pool, device["name"]) == []
+    driver.run("fault", target, "failed")
+    driver.kubectl("wait", "--for=delete", "pod/one-pf", PATIENCE)
+    driver.run("heal", target, "failed")
+    end_example(driver, "one-pf")
+
+
+def test_an_agent_that_is_killed_loses_nothing(driver):
+    [[words]] = run_example(driver, "one-pf", "one-pf")
+    device = devices_by_uuid(driver)[words[2]]
+    before = {one["metadata"]["name"] for one in slices(driver)}
+    driver.run("exec", "--node", device["node"], "--", "pkill", "-KILL", "-f",
+               "^mock-accel-dra-driver")
+    agents = ("-n", "mock-device", "pods", "--field-selector", f'spec.nodeName={device["node"]}')
+    eventually(lambda: [(one["restartCount"], one["ready"])
+                        for pod in driver.get(*agents)["items"]
+                        for one in pod["status"]["containerStatuses"]] == [(1, True)],
+               "a new agent", timeout=300)
+    assert devices_by_uuid(driver)[words[2]]["owner"] == device["owner"]
+    assert {one["metadata"]["name"] for one in slices(driver)} == before
+    end_example(driver, "one-pf")
+
+
+def test_an_agent_may_not_write_the_slices_of_another_node(driver):
+    def forge(node):
+        forged = {"apiVersion": "resource.k8s.io/v1", "kind": "ResourceSlice",
+                  "metadata": {"name": "forged"},
+                  "spec": {"driver": "other.example.com", "nodeName": node, "devices": [],
+                           "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1}}}
+        return driver.kubectl("create", f"--as={AGENT}", "--as-user-extra",
+                              "authentication.kubernetes.io/node-name=node1", "-f", "-",
+                              manifest=[forged], check=False)
+    refused = forge("node0")
+    assert refused.returncode != 0
+    assert "the node agent of node1 may not write slices of node0" in refused.stderr
+    assert forge("node1").returncode == 0
+    driver.kubectl("delete", "resourceslice", "forged")
