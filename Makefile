@@ -10,7 +10,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mock-device
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-all unit lint fuzz bench fresh format install clean clean-cache
+.PHONY: help setup build demo demo-vm image test test-all unit lint fuzz bench fresh format install clean clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +22,14 @@ build: setup ## build everything into build/$(PRESET) (PRESET=release, debug, as
 	@[ -f build/$(PRESET)/build.ninja ] || cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 
-demo: build ## show the main job: a guest with accelerators, seen from inside
+demo: build ## show the main job: pods of a real cluster that claim accelerators
 	@scripts/demo.sh
+
+demo-vm: build ## show a guest with accelerators, seen from inside
+	@scripts/demo-vm.sh
+
+image: build ## the DRA driver's container image, build/images/mock-accel-dra-driver.tar
+	@images/driver/make build/$(PRESET)/bin/mock-accel-dra-driver $$(cat VERSION) build/images/mock-accel-dra-driver.tar
 
 test: build ## what every change has to pass; ends with one line of counts
 	@$(PYTHON) scripts/test.py

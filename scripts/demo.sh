@@ -1,86 +1,83 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The main job in a few minutes: a guest with NUMA-placed accelerators, looked at from inside.
-# Can be interrupted at any point and run again; leaves nothing running.
+# The main job in a few minutes: a cluster of real Kubernetes whose nodes have accelerators, and pods
+# that claim them. Can be interrupted at any point and run again; leaves nothing running.
 set -eu
 cd "$(dirname "$0")/.."
 
 PATH=$PWD/build/release/bin:$PATH
 lab=demo
-device=/sys/class/mock-accel/mock0
-first=11111111-2222-4333-8444-555555555555
-second=99999999-8888-4777-8666-555555555555
+version=$(cat VERSION)
+image=build/images/mock-accel-dra-driver.tar
+pods='one-pf two-on-one-numa-node by-memory alternatives shared-a shared-b'
+# shellcheck source=scripts/demo-common.sh
+. scripts/demo-common.sh
 
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
-	bold=$(printf '\033[1m') plain=$(printf '\033[0m')
-else
-	bold='' plain=''
-fi
-
-title() {
-	printf '\n%s── %s%s\n' "$bold" "$*" "$plain"
+kubectl() {
+	mock-device kubectl --lab "$lab" -- "$@"
 }
 
-in_guest() {
-	mock-device exec --lab "$lab" -- "$@"
-}
-
-# Shows a command as a user of the guest would type it, and runs it there.
+# Shows a command as a user would type it, and runs it.
 show() {
-	printf 'guest# %s\n' "$*"
-	in_guest bash -c "$*"
+	printf '$ %s\n' "$*"
+	"$@"
 }
 
-show_refusal() {
-	printf 'guest# %s\n' "$*"
-	if in_guest bash -c "{ $*; } 2>&1"; then
-		echo "demo: that should have been refused" >&2
-		exit 1
-	fi
+# The health of its device that a pod's status has.
+health() {
+	kubectl get pod one-pf -o \
+		jsonpath='{.status.containerStatuses[0].allocatedResourcesStatus[0].resources[0].health}'
 }
 
-wait_for() {
-	in_guest sh -c "for try in \$(seq 300); do $1 && exit 0; sleep 0.1; done; exit 1"
+wait_for_health() {
+	for _ in $(seq 300); do
+		[ "$(health)" = "$1" ] && return
+		sleep 0.2
+	done
+	echo "demo: the pod's device did not become $1" >&2
+	exit 1
 }
-
-clean_up() {
-	mock-device down --lab "$lab" >/dev/null 2>&1 || test "$?" -eq 1
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 clean_up
-title "A machine with two NUMA nodes and four accelerators"
-mock-device up --lab "$lab" --topology two-numa
+title "A cluster: two nodes, six accelerators"
+mock-device up --lab "$lab" --nodes 2 --kubernetes 1.36
+show mock-device topology --lab "$lab"
 
-title "Where they stand, seen from inside the guest"
-show mock-device topology
-show mock-device devices
-show lspci -d 1de5:
+title "The DRA driver on its nodes"
+images/driver/make build/release/bin/mock-accel-dra-driver "$version" "$image"
+mock-device load-image --lab "$lab" "$image"
+show kubectl apply -k deploy
+show kubectl -n mock-device rollout status daemonset/mock-accel-node-agent --timeout=600s
+show kubectl get nodes,resourceslices
 
-title "One owner at a time"
-show "echo $first > $device/owner"
-show cat "$device/status" "$device/owner"
-show_refusal "echo $second > $device/owner"
-show "echo > $device/owner"
-show cat "$device/status"
+title "Pods that claim accelerators: docs/examples"
+for example in one-pf two-on-one-numa-node by-memory alternatives shared-claim admin-access; do
+	show kubectl apply -f "docs/examples/$example.yaml"
+done
+# shellcheck disable=SC2046,SC2086 # one word a pod
+kubectl wait --for=condition=Ready $(printf 'pod/%s ' $pods) --timeout=600s >/dev/null
+kubectl -n monitoring wait --for=condition=Ready pod/monitor --timeout=600s >/dev/null
+show kubectl get pods -o wide
+for pod in $pods; do
+	show kubectl logs "$pod"
+done
+show kubectl -n monitoring logs monitor
+echo "The devices themselves say the same:"
+show mock-device devices --lab "$lab"
 
 title "A fault from the host"
-in_guest systemd-run --quiet --unit=demo-uevents --property=StandardOutput=file:/run/uevents \
-	udevadm monitor --kernel --property --subsystem-match=mock-accel
-wait_for 'grep -q KERNEL /run/uevents'
-show cat "$device/health"
-echo "host\$ mock-device fault mock0 degraded"
-mock-device fault --lab "$lab" mock0 degraded
-wait_for 'grep -q HEALTH= /run/uevents'
-show cat "$device/health"
-echo "the uevent that arrived:"
-in_guest sed -n '/^KERNEL\[/,/^$/p' /run/uevents
-echo "host\$ mock-device heal mock0"
-mock-device heal --lab "$lab" mock0
-wait_for "grep -q healthy $device/health"
-show cat "$device/health"
+uuid=$(kubectl logs one-pf | cut -d' ' -f3)
+device=$(mock-device devices --lab "$lab" | awk -v uuid="$uuid" '$6 == uuid {print $1 "/" $2}')
+show mock-device fault --lab "$lab" "$device" degraded
+wait_for_health Unhealthy
+echo "The pod's status:"
+kubectl get pod one-pf -o jsonpath='{.status.containerStatuses[0].allocatedResourcesStatus}' |
+	python3 -m json.tool
+echo "The scheduler sees a taint on the device:"
+kubectl get resourceslices -o jsonpath='{range .items[*].spec.devices[?(@.taints)]}{.name}{" "}{.taints}{"\n"}{end}'
+show mock-device heal --lab "$lab" "$device"
+wait_for_health Healthy
+echo "The pod's device is healthy again."
 
 title "Power off"
 mock-device down --lab "$lab"
@@ -88,11 +85,14 @@ trap - EXIT
 
 cat <<EOF
 
-That was a real kernel with real PCI devices. To keep such a guest:
+That was real Kubernetes on real kernels with real PCI devices. To keep such a cluster:
 
     export PATH=$PWD/build/release/bin:\$PATH
-    mock-device up                       # start it; the topology is yours: --topology FILE
-    mock-device exec                     # a shell inside (or: mock-device exec -- lspci)
-    mock-device fault mock0 degraded     # faults, from the host
+    mock-device up --nodes 2 --kubernetes 1.36
+    mock-device load-image $image
+    mock-device kubectl -- apply -k deploy
+    mock-device kubectl -- apply -f docs/examples/one-pf.yaml
     mock-device down                     # stop it, leave nothing behind
+
+A machine without Kubernetes: make demo-vm
 EOF
