@@ -9,7 +9,7 @@ PATH=$PWD/build/release/bin:$PATH
 lab=demo
 version=$(cat VERSION)
 image=build/images/mock-accel-dra-driver.tar
-pods='one-pf two-on-one-numa-node by-memory alternatives shared-a shared-b'
+pods='by-memory two-on-one-numa-node one-pf alternatives shared-a shared-b'
 # shellcheck source=scripts/demo-common.sh
 . scripts/demo-common.sh
 
@@ -51,12 +51,14 @@ show kubectl -n mock-device rollout status daemonset/mock-accel-node-agent --tim
 show kubectl get nodes,resourceslices
 
 title "Pods that claim accelerators: docs/examples"
-for example in one-pf two-on-one-numa-node by-memory alternatives shared-claim admin-access; do
+# Those that want something special choose first: there are six devices for all of them.
+for example in by-memory two-on-one-numa-node one-pf alternatives shared-claim admin-access; do
 	show kubectl apply -f "docs/examples/$example.yaml"
+	kubectl wait --for=condition=PodScheduled --all pod --timeout=60s >/dev/null
 done
 # shellcheck disable=SC2046,SC2086 # one word a pod
-kubectl wait --for=condition=Ready $(printf 'pod/%s ' $pods) --timeout=600s >/dev/null
-kubectl -n monitoring wait --for=condition=Ready pod/monitor --timeout=600s >/dev/null
+kubectl wait --for=condition=Ready $(printf 'pod/%s ' $pods) --timeout=300s >/dev/null
+kubectl -n monitoring wait --for=condition=Ready pod/monitor --timeout=300s >/dev/null
 show kubectl get pods -o wide
 for pod in $pods; do
 	show kubectl logs "$pod"
