@@ -69,6 +69,15 @@ def kernel():
     return output_of_failure("scripts/check-kernel.sh")
 
 
+def versions():
+    """Manifests name the images of this version."""
+    version = (ROOT / "VERSION").read_text().strip()
+    images = [(name, image) for name in files("deploy/*.yaml")
+              for image in re.findall(r"image: *(\S+)", (ROOT / name).read_text())]
+    return "".join(f"{name}: {image} is not of version {version}\n" for name, image in images
+                   if image.rpartition(":")[2] != version)
+
+
 def tidy_key(entry, options):
     """Names what clang-tidy would look at: its settings and the source with all its includes and
     comments. None if that can't be told."""
@@ -118,6 +127,7 @@ CHECKS = {
     "formatting (clang-format)": formatting,
     "shell scripts (shellcheck)": shell,
     "Python (parses)": python,
+    "one version": versions,
     "kernel code (checkpatch, sparse, W=1)": kernel,
 }
 
