@@ -150,8 +150,9 @@ def test_an_agent_that_is_killed_loses_nothing(driver):
     device = devices_by_uuid(driver)[words[2]]
     before = {one["metadata"]["name"] for one in slices(driver)}
     driver.run("exec", "--node", device["node"], "--", "pkill", "-KILL", "-f",
-               "^mock-accel-dra-driver")
-    agents = ("-n", "mock-device", "pods", "--field-selector", f'spec.nodeName={device["node"]}')
+               "^mock-accel-dra-driver node-agent")
+    agents = ("-n", "mock-device", "pods", "-l", "app.kubernetes.io/component=node-agent",
+              "--field-selector", f'spec.nodeName={device["node"]}')
     eventually(lambda: [(one["restartCount"], one["ready"])
                         for pod in driver.get(*agents)["items"]
                         for one in pod["status"]["containerStatuses"]] == [(1, True)],
