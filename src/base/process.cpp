@@ -58,10 +58,7 @@ Result<Pipe> make_gate() {
 class Image {
  public:
   Image(std::filesystem::path program, const Command& command)
-      : program_(std::move(program)),
-        words_(command.argv),
-        folder_(command.folder),
-        input_(command.input) {
+      : program_(std::move(program)), words_(command.argv), folder_(command.folder) {
     for (char** variable = environ; *variable != nullptr; ++variable) {
       if (!is_replaced(*variable, command)) variables_.emplace_back(*variable);
     }
@@ -71,13 +68,6 @@ class Image {
     for (std::string& variable : variables_) environment_.push_back(variable.data());
     argv_.push_back(nullptr);
     environment_.push_back(nullptr);
-  }
-
-  /// Makes standard input the command's. False: errno says why not.
-  [[nodiscard]] bool open_input() const {
-    const int folder = folder_.empty() ? AT_FDCWD : ::open(folder_.c_str(), O_PATH | O_CLOEXEC);
-    const int input = ::openat(folder, input_.c_str(), O_RDONLY | O_CLOEXEC);
-    return input >= 0 && ::dup2(input, STDIN_FILENO) >= 0;
   }
 
   /// Returns only on failure, with errno set.
@@ -97,7 +87,6 @@ class Image {
   std::vector<std::string> words_;
   std::vector<std::string> variables_;
   std::filesystem::path folder_;
-  std::filesystem::path input_;
   std::vector<char*> argv_;
   std::vector<char*> environment_;
 };
@@ -105,8 +94,6 @@ class Image {
 Result<Image> image_of(const Command& command) {
   std::filesystem::path program = find_program(command.argv.at(0));
   if (program.empty()) return fail("{}: no such program", command.argv.at(0));
-  const std::filesystem::path input = command.folder / command.input;
-  if (::access(input.c_str(), R_OK) != 0) return fail_errno(input, errno);
   return Image(std::move(program), command);
 }
 
@@ -125,7 +112,7 @@ struct Start {
 };
 
 /// The child's side of a start. Only calls that are allowed after a fork.
-[[noreturn]] void run_child(const Image& image, const Start& how, pid_t parent, int gate,
+[[noreturn]] void run_child(const Image& image, const Start& how, int input, pid_t parent, int gate,
                             int failure) {
   ::setsid();
   default_signals();
@@ -136,7 +123,7 @@ struct Start {
   std::byte go{};
   // End of file here: the parent is gone or does not want this process after all.
   if (::read(gate, &go, 1) != 1) ::_exit(127);
-  if (image.open_input() && ::dup2(how.output, STDOUT_FILENO) >= 0 &&
+  if (::dup2(input, STDIN_FILENO) >= 0 && ::dup2(how.output, STDOUT_FILENO) >= 0 &&
       ::dup2(how.output, STDERR_FILENO) >= 0) {
     ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     image.execute();
@@ -167,6 +154,9 @@ Result<ProcessId> create(const Command& command, const Start& how,
                          const std::function<Result<void>(const ProcessId&)>& on_created) {
   const Result<Image> image = image_of(command);
   if (!image) return std::unexpected(image.error());
+  const std::filesystem::path input_path = command.folder / command.input;
+  const UniqueFd input(::open(input_path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!input) return fail_errno(input_path, errno);
   Result<Pipe> gate = make_gate();
   if (!gate) return std::unexpected(gate.error());
   Result<Pipe> failure = make_pipe();
@@ -177,7 +167,7 @@ Result<ProcessId> create(const Command& command, const Start& how,
   if (pid < 0) return fail_errno("fork", errno);
   if (pid == 0) {
     gate->writer.reset();
-    run_child(*image, how, parent, gate->reader.get(), failure->writer.get());
+    run_child(*image, how, input.get(), parent, gate->reader.get(), failure->writer.get());
   }
   gate->reader.reset();
   failure->writer.reset();
