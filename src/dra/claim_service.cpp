@@ -13,6 +13,7 @@
 #include <sys/file.h>
 
 #include "base/log.h"
+#include "kube/json_access.h"
 
 namespace mockdev::dra {
 namespace {
@@ -133,8 +134,7 @@ Result<unsigned> ClaimService::remove_orphans(const std::stop_token& stop) {
   if (!list) return std::unexpected(to_error(list.error()));
   std::set<Uuid> living;
   for (const auto& claim : list->value("items", nlohmann::json::array())) {
-    const nlohmann::json::json_pointer uid("/metadata/uid");
-    living.insert(owner_uuid(ClaimUid(claim.value(uid, std::string()))));
+    living.insert(owner_uuid(ClaimUid(kube::text_at(claim, {"metadata", "uid"}))));
   }
   unsigned removed = 0;
   for (const Uuid& holder : holders) {

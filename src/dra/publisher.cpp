@@ -8,10 +8,13 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "kube/json_access.h"
 
 namespace mockdev::dra {
 namespace {
 
+using kube::number_at;
+using kube::text_at;
 using nlohmann::json;
 
 constexpr std::int64_t kFirstGeneration = 1;
@@ -24,14 +27,10 @@ struct Stored {
   json content;  ///< normalised
 };
 
-std::string text_at(const json& object, const char* pointer) {
-  return object.value(json::json_pointer(pointer), std::string());
-}
-
 Stored stored(json object) {
   Stored slice;
-  slice.name = text_at(object, "/metadata/name");
-  slice.generation = object.value(json::json_pointer("/spec/pool/generation"), std::int64_t{0});
+  slice.name = text_at(object, {"metadata", "name"});
+  slice.generation = number_at(object, {"spec", "pool", "generation"});
   slice.content = normalized_content(object.value("spec", json::object()));
   slice.object = std::move(object);
   return slice;
@@ -93,8 +92,8 @@ class Publisher::Pass {
     std::map<std::string, std::string> versions;
     for (const json& object : list->value("items", json::array())) {
       Stored slice = stored(object);
-      versions[slice.name] = text_at(object, "/metadata/resourceVersion");
-      pools[PoolName(text_at(object, "/spec/pool/name"))].push_back(std::move(slice));
+      versions[slice.name] = text_at(object, {"metadata", "resourceVersion"});
+      pools[PoolName(text_at(object, {"spec", "pool", "name"}))].push_back(std::move(slice));
     }
     const std::lock_guard lock(publisher_.mutex_);
     publisher_.versions_ = std::move(versions);
@@ -190,13 +189,11 @@ class Publisher::Pass {
   /// Whether a stored slice says what it should, apart from the generation.
   [[nodiscard]] bool is_as_wanted(const Stored& slice, const json& wanted, const Pool& pool) const {
     const json& spec = slice.object.at("spec");
-    if (spec.value(json::json_pointer("/pool/resourceSliceCount"), std::size_t{0}) !=
-        pool.slices.size()) {
+    if (std::cmp_not_equal(number_at(spec, {"pool", "resourceSliceCount"}), pool.slices.size())) {
       return false;
     }
-    if (text_at(slice.object, "/metadata/ownerReferences/0/name") != settings_.node.text()) {
-      return false;
-    }
+    const json::json_pointer owner_name("/metadata/ownerReferences/0/name");
+    if (slice.object.value(owner_name, std::string()) != settings_.node.text()) return false;
     if (slice.content == wanted) return true;
     const auto altered = publisher_.altered_.find(slice.name);
     return altered != publisher_.altered_.end() && altered->second.sent == wanted &&
@@ -213,7 +210,7 @@ class Publisher::Pass {
     owner_ = json::array({{{"apiVersion", "v1"},
                            {"kind", "Node"},
                            {"name", settings_.node.text()},
-                           {"uid", text_at(*node, "/metadata/uid")},
+                           {"uid", text_at(*node, {"metadata", "uid"})},
                            {"controller", true}}});
     return *owner_;
   }
@@ -265,8 +262,8 @@ class Publisher::Pass {
   Result<void> remove(const Stored& slice) {
     const auto removed = publisher_.api_.remove(
         publisher_.collection().named(slice.name),
-        {.uid = text_at(slice.object, "/metadata/uid"),
-         .resource_version = text_at(slice.object, "/metadata/resourceVersion")},
+        {.uid = text_at(slice.object, {"metadata", "uid"}),
+         .resource_version = text_at(slice.object, {"metadata", "resourceVersion"})},
         limits_);
     if (!removed && !removed.error().is(kube::reason::kNotFound)) {
       return std::unexpected(to_error(removed.error()));
@@ -293,7 +290,7 @@ class Publisher::Pass {
       publisher_.altered_[slice.name] = {.sent = sent, .stored = slice.content};
     }
     const std::lock_guard lock(publisher_.mutex_);
-    publisher_.versions_[slice.name] = text_at(object, "/metadata/resourceVersion");
+    publisher_.versions_[slice.name] = text_at(object, {"metadata", "resourceVersion"});
   }
 
   Publisher& publisher_;
@@ -320,9 +317,10 @@ Result<Published> Publisher::publish(const std::vector<Pool>& pools, const std::
 
 bool Publisher::is_news(const json& slice, bool deleted) const {
   const std::lock_guard lock(mutex_);
-  const auto known = versions_.find(text_at(slice, "/metadata/name"));
+  const auto known = versions_.find(text_at(slice, {"metadata", "name"}));
   if (deleted) return known != versions_.end();
-  return known == versions_.end() || known->second != text_at(slice, "/metadata/resourceVersion");
+  return known == versions_.end() ||
+         known->second != text_at(slice, {"metadata", "resourceVersion"});
 }
 
 }  // namespace mockdev::dra

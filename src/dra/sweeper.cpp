@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <initializer_list>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -16,22 +17,21 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "kube/json_access.h"
 #include "kube/watch.h"
 
 namespace mockdev::dra {
 namespace {
 
+using kube::text_at;
 using nlohmann::json;
 using std::chrono::steady_clock;
 
-std::string member_of(const json& object, const char* pointer) {
-  return object.value(json::json_pointer(pointer), std::string());
-}
-
-/// The nodes that a collection's objects name.
-std::set<std::string> nodes_in(const kube::Watch& watch, const char* pointer) {
+/// The nodes that a collection's objects name in the member at a path.
+std::set<std::string> nodes_in(const kube::Watch& watch,
+                               std::initializer_list<std::string_view> path) {
   std::set<std::string> nodes;
-  for (const auto& object : watch.objects()) nodes.insert(member_of(*object, pointer));
+  for (const auto& object : watch.objects()) nodes.insert(text_at(*object, path));
   return nodes;
 }
 
@@ -128,10 +128,10 @@ class Sweeper::Implementation final : private kube::WatchHandler {
 
   /// Keeps for each node that has slices but nobody to serve them since when that is so.
   void note_abandoned() {
-    const auto nodes = nodes_in(nodes_, "/metadata/name");
-    const auto agents = agents_ ? nodes_in(*agents_, "/spec/nodeName") : nodes;
+    const auto nodes = nodes_in(nodes_, {"metadata", "name"});
+    const auto agents = agents_ ? nodes_in(*agents_, {"spec", "nodeName"}) : nodes;
     std::map<std::string, steady_clock::time_point> abandoned;
-    for (const std::string& node : nodes_in(slices_, "/spec/nodeName")) {
+    for (const std::string& node : nodes_in(slices_, {"spec", "nodeName"})) {
       if (node.empty() || (nodes.contains(node) && agents.contains(node))) continue;
       const auto known = abandoned_.find(node);
       abandoned[node] = known == abandoned_.end() ? steady_clock::now() : known->second;
@@ -148,12 +148,12 @@ class Sweeper::Implementation final : private kube::WatchHandler {
   bool remove_slices_of(const std::string& node, const std::stop_token& stop) {
     bool all = true;
     for (const auto& slice : slices_.objects()) {
-      if (member_of(*slice, "/spec/nodeName") != node) continue;
-      const std::string name = member_of(*slice, "/metadata/name");
+      if (text_at(*slice, {"spec", "nodeName"}) != node) continue;
+      const std::string name = text_at(*slice, {"metadata", "name"});
       const auto removed =
           api_.remove(slices().named(name),
-                      {.uid = member_of(*slice, "/metadata/uid"),
-                       .resource_version = member_of(*slice, "/metadata/resourceVersion")},
+                      {.uid = text_at(*slice, {"metadata", "uid"}),
+                       .resource_version = text_at(*slice, {"metadata", "resourceVersion"})},
                       {.stop = stop});
       // One that is gone, or that somebody has just written, is what the watch will tell of.
       const bool done = removed || removed.error().is(kube::reason::kNotFound) ||

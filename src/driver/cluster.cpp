@@ -11,6 +11,7 @@
 
 #include "kube/api_versions.h"
 #include "kube/config.h"
+#include "kube/json_access.h"
 
 namespace mockdev::driver {
 namespace {
@@ -61,8 +62,8 @@ Result<int> kubelet_minor(kube::Api& api, const Server& server, const dra::NodeN
   const auto object =
       api.get({.version = "v1", .plural = "nodes", .name = node.text()}, {.timeout = kPatience});
   if (!object) return std::unexpected(to_error(object.error()));
-  const nlohmann::json::json_pointer version("/status/nodeInfo/kubeletVersion");
-  return minor_of(object->value(version, std::string())).value_or(server.minor);
+  return minor_of(kube::text_at(*object, {"status", "nodeInfo", "kubeletVersion"}))
+      .value_or(server.minor);
 }
 
 }  // namespace mockdev::driver
