@@ -13,19 +13,11 @@ from pathlib import Path
 import pytest
 
 from cluster import KUBERNETES, ControlPlane, new_name
-from lab import PROGRAMS, eventually, mock_device
+from lab import PROGRAMS, alive, eventually, mock_device
 
 COMPONENTS = ["etcd", "apiserver", "controller-manager", "scheduler"]
 GROUP = "resource.k8s.io"
 DRIVER = "mock-accel.example.com"
-
-
-def alive(pid):
-    """Whether a process is there and is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def pod(name, **spec):

@@ -39,6 +39,14 @@ def eventually(question, what, timeout=120):
     return answer
 
 
+def alive(pid):
+    """Whether a process is there and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 class Lab:
     """A running lab."""
 

@@ -10,15 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import TWO_NUMA, new_name
-from lab import PROGRAMS, Lab, eventually, mock_device
-
-
-def alive(pid):
-    """Whether a process is there and is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+from lab import PROGRAMS, Lab, alive, eventually, mock_device
 
 
 def pids(status):
