@@ -7,7 +7,6 @@ cd "$(dirname "$0")/.."
 
 PATH=$PWD/build/release/bin:$PATH
 lab=demo
-version=$(cat VERSION)
 image=build/images/mock-accel-dra-driver.tar
 pods='by-memory two-on-one-numa-node one-pf alternatives shared-a shared-b'
 # shellcheck source=scripts/demo-common.sh
@@ -44,7 +43,7 @@ mock-device up --lab "$lab" --nodes 2 --kubernetes 1.36
 show mock-device topology --lab "$lab"
 
 title "The DRA driver on its nodes"
-images/driver/make build/release/bin/mock-accel-dra-driver "$version" "$image"
+images/driver/make build/release/bin/mock-accel-dra-driver "$image"
 mock-device load-image --lab "$lab" "$image"
 show kubectl apply -k deploy
 show kubectl -n mock-device rollout status daemonset/mock-accel-node-agent --timeout=600s

@@ -33,7 +33,9 @@ sources | mmdebstrap --quiet --variant=minbase --include=ca-certificates,git,mak
 # What the tree takes from this machine is its way to the network: the names of hosts, and the
 # certificate authorities that were added here.
 cp /etc/resolv.conf "$tree/etc/resolv.conf"
-cp -R /usr/local/share/ca-certificates/. "$tree/usr/local/share/ca-certificates/"
+if [ -d /usr/local/share/ca-certificates ]; then
+	cp -R /usr/local/share/ca-certificates/. "$tree/usr/local/share/ca-certificates/"
+fi
 chroot "$tree" update-ca-certificates >/dev/null 2>&1
 mkdir -p "$tree/repository"
 

@@ -51,7 +51,7 @@ class Stage:
     long: bool = False  # only with --all
 
 
-def ctest(name, meaning, preset, rooms=(), long=False):
+def ctest(name, meaning, preset, rooms=()):
     """The unit tests of these rooms (none given: of all), built as `preset` says."""
     report = OUT / f"{name}.xml"
     targets = [f"{room}_tests" for room in rooms] or ["unit_tests"]
@@ -60,7 +60,7 @@ def ctest(name, meaning, preset, rooms=(), long=False):
         ["cmake", "--preset", preset],
         ["cmake", "--build", "--preset", preset, "-j", JOBS, "--target", *targets],
         ["ctest", "--test-dir", str(ROOT / "build" / preset), "-j", JOBS, "--output-on-failure",
-         "--output-junit", str(report), *chosen]], report, long)
+         "--output-junit", str(report), *chosen]], report)
 
 
 def pytest(name, meaning, *paths, before=()):
@@ -88,7 +88,7 @@ def stages():
         pytest("programs", "the programs by their command lines and sockets",
                "tests/wire", "tests/server", "tests/cli"),
         script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60"),
-        pytest("cluster", "a real control plane", "tests/cluster"),
+        pytest("cluster", "real Kubernetes: control plane, nodes, pods with devices", "tests/cluster"),
         pytest("kube", "the client of the API server with a real one", "tests/kube"),
         pytest("dra", "the node agent with a real API server", "tests/dra", before=[
             ["cmake", "--preset", "faults"],

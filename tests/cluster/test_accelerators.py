@@ -18,9 +18,8 @@ PATIENCE = "--timeout=300s"
 def driver(cluster, tmp_path_factory):
     """The cluster with the driver on its nodes."""
     image = tmp_path_factory.mktemp("image") / "driver.tar"
-    version = (ROOT / "VERSION").read_text().strip()
-    subprocess.run([ROOT / "images" / "driver" / "make", PROGRAMS / "mock-accel-dra-driver", version,
-                    image], check=True)
+    subprocess.run([ROOT / "images" / "driver" / "make", PROGRAMS / "mock-accel-dra-driver", image],
+                   check=True)
     cluster.run("load-image", image)
     cluster.kubectl("apply", "-k", ROOT / "deploy")
     cluster.kubectl("-n", "mock-device", "rollout", "status", "ds/mock-accel-node-agent", PATIENCE)
