@@ -10,7 +10,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mock-device
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-vm image test test-all unit lint fuzz bench fresh format install clean clean-cache
+.PHONY: help setup build demo demo-vm image test test-all unit lint fuzz soak bench fresh format install clean clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,11 @@ lint: build ## formatting, clang-tidy, kernel checks, shellcheck
 
 fuzz: setup ## fuzz each target for SECONDS (default an hour); found inputs are kept
 	@$(PYTHON) scripts/fuzz.py $(or $(SECONDS),3600)
+
+soak: build ## kill and claim a thousand times; takes a quarter of an hour
+	@cmake --preset faults >/dev/null && cmake --build --preset faults --target mock-accel-dra-driver
+	@MOCK_DEVICE_KILLS=$(or $(KILLS),1000) MOCK_DEVICE_CLAIMS=$(or $(CLAIMS),10000) \
+		$(PYTHON) -m pytest -q -p no:cacheprovider tests/dra/test_endurance.py
 
 bench: setup ## speed and memory, as ratios measured side by side
 	@$(MAKE) --no-print-directory build PRESET=bench

@@ -28,8 +28,17 @@ std::string container_node(const CdiDevice& device) {
   return "/dev/" + device.kernel_name;
 }
 
-json device_json(const ClaimUid& claim, std::size_t place, const CdiDevice& device,
-                 const fs::path& dev) {
+std::string device_entry(const ClaimUid& claim, const DeviceName& device) {
+  return fmt::format("{}-{}", claim, device);
+}
+
+/// No device has a name with a dot.
+std::string metadata_entry(const ClaimUid& claim, const std::string& request) {
+  return fmt::format("{}-metadata.{}", claim, request);
+}
+
+json cdi_device(const ClaimUid& claim, std::size_t place, const CdiDevice& device,
+                const fs::path& dev) {
   json env = json::array();
   const auto set = [&](std::string_view name, std::string_view value) {
     env.push_back(fmt::format("MOCK_ACCEL_{}_{}={}", place, name, value));
@@ -40,7 +49,7 @@ json device_json(const ClaimUid& claim, std::size_t place, const CdiDevice& devi
   set("NUMA", device.numa);
   set("NODE", container_node(device));
   for (const auto& [name, value] : device.env) env.push_back(fmt::format("{}={}", name, value));
-  return {{"name", fmt::format("{}-{}", claim, device.device)},
+  return {{"name", device_entry(claim, device.device)},
           {"containerEdits",
            {{"env", std::move(env)},
             {"deviceNodes",
@@ -48,6 +57,15 @@ json device_json(const ClaimUid& claim, std::size_t place, const CdiDevice& devi
                {"hostPath", (dev / device.kernel_name).native()},
                {"type", "c"},
                {"permissions", "rw"}}}}}}};
+}
+
+json cdi_metadata(const ClaimUid& claim, const MetadataFile& file) {
+  return {{"name", metadata_entry(claim, file.request)},
+          {"containerEdits",
+           {{"mounts",
+             {{{"hostPath", file.host.native()},
+               {"containerPath", file.container.native()},
+               {"options", {"ro", "bind"}}}}}}}};
 }
 
 json common_env(const std::vector<CdiDevice>& devices) {
@@ -68,7 +86,15 @@ CdiFolder::CdiFolder(fs::path folder, DriverName driver, fs::path dev)
     : folder_(std::move(folder)), driver_(std::move(driver)), dev_(std::move(dev)) {}
 
 std::string CdiFolder::device_id(const ClaimUid& claim, const DeviceName& device) const {
-  return fmt::format("k8s.{}/{}={}-{}", driver_, kClass, claim, device);
+  return id(device_entry(claim, device));
+}
+
+std::string CdiFolder::metadata_id(const ClaimUid& claim, const std::string& request) const {
+  return id(metadata_entry(claim, request));
+}
+
+std::string CdiFolder::id(const std::string& name) const {
+  return fmt::format("k8s.{}/{}={}", driver_, kClass, name);
 }
 
 std::string CdiFolder::prefix() const {
@@ -79,11 +105,13 @@ fs::path CdiFolder::file(const ClaimUid& claim) const {
   return folder_ / fmt::format("{}{}{}", prefix(), claim, kSuffix);
 }
 
-Result<void> CdiFolder::write(const ClaimUid& claim, const std::vector<CdiDevice>& devices) const {
+Result<void> CdiFolder::write(const ClaimUid& claim, const std::vector<CdiDevice>& devices,
+                              const std::vector<MetadataFile>& metadata) const {
   json list = json::array();
   for (const CdiDevice& device : devices) {
-    list.push_back(device_json(claim, list.size(), device, dev_));
+    list.push_back(cdi_device(claim, list.size(), device, dev_));
   }
+  for (const MetadataFile& one : metadata) list.push_back(cdi_metadata(claim, one));
   const json spec = {{"cdiVersion", kCdiVersion},
                      {"kind", fmt::format("k8s.{}/{}", driver_, kClass)},
                      {"containerEdits", {{"env", common_env(devices)}}},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "dra/device_metadata.h"
 #include "dra/names.h"
 
 namespace mockdev::dra {
@@ -30,7 +31,9 @@ struct CdiDevice {
 /// and with the first comes MOCK_ACCEL_DEVICES=mock0,mock0_vf3; for a claim of one device also
 /// MOCK_ACCEL_UUID, MOCK_ACCEL_PCI and MOCK_ACCEL_DEVICE (/dev/mock0). _NODE is the device's node,
 /// /dev/mock0. A container that has two claims sees the variables of one of them where both set the
-/// same. Not thread-safe.
+/// same.
+///
+/// Besides, a CDI device a request that has metadata brings its file. Not thread-safe.
 class CdiFolder {
  public:
   /// `dev` is where the device nodes are on the host.
@@ -38,12 +41,14 @@ class CdiFolder {
 
   /// The name by which the kubelet asks the runtime for a device: "vendor/class=name".
   [[nodiscard]] std::string device_id(const ClaimUid& claim, const DeviceName& device) const;
+  /// The same for the metadata of a request.
+  [[nodiscard]] std::string metadata_id(const ClaimUid& claim, const std::string& request) const;
 
   /// Writes a claim's file, or leaves it if it says the same already. Readers see the old file or
   /// the new one. Makes the folder where there is none. After a failure (a full disk, a read-only
   /// file system) there is what there was before.
-  [[nodiscard]] Result<void> write(const ClaimUid& claim,
-                                   const std::vector<CdiDevice>& devices) const;
+  [[nodiscard]] Result<void> write(const ClaimUid& claim, const std::vector<CdiDevice>& devices,
+                                   const std::vector<MetadataFile>& metadata = {}) const;
   /// Removes a claim's file. Success if there is none.
   [[nodiscard]] Result<void> remove(const ClaimUid& claim) const;
 
@@ -54,6 +59,7 @@ class CdiFolder {
 
  private:
   [[nodiscard]] std::string prefix() const;
+  [[nodiscard]] std::string id(const std::string& name) const;
   [[nodiscard]] std::filesystem::path file(const ClaimUid& claim) const;
 
   std::filesystem::path folder_;

@@ -77,6 +77,18 @@ TEST_F(Cdi, OneDeviceHasThePlainVariablesToo) {
                           "MOCK_ACCEL_PCI=0000:01:00.0", "MOCK_ACCEL_DEVICE=/dev/mock0"));
 }
 
+TEST_F(Cdi, ARequestsMetadataIsADeviceOfItsOwn) {
+  ASSERT_TRUE(cdi_.write(kClaim, {device("mock0", "mock0")},
+                         {{.request = "r", .host = "/host/file", .container = "/run/file"}}));
+  EXPECT_EQ(cdi_.metadata_id(kClaim, "r"),
+            "k8s.mock-accel.example.com/claim=11111111-2222-4333-8444-555555555555-metadata.r");
+  EXPECT_EQ(content()["devices"][1], json::parse(R"({
+    "name": "11111111-2222-4333-8444-555555555555-metadata.r",
+    "containerEdits": {"mounts": [
+      {"hostPath": "/host/file", "containerPath": "/run/file", "options": ["ro", "bind"]}]}
+  })"));
+}
+
 TEST_F(Cdi, AFileThatSaysTheSameIsLeftAlone) {
   ASSERT_TRUE(cdi_.write(kClaim, {device("mock0", "mock0")}));
   const auto longer_ago = fs::file_time_type::clock::now() - std::chrono::hours(1);

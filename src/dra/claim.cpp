@@ -15,6 +15,8 @@ using Env = std::map<std::string, std::string>;
 
 constexpr std::size_t kMaxVariables = 32;
 constexpr std::string_view kReservedPrefix = "MOCK_ACCEL_";
+// Kubernetes puts it on the claims that it makes from templates.
+constexpr const char* kPodClaimName = "resource.kubernetes.io/pod-claim-name";
 
 /// The member, or null: what a member that is missing and one of the wrong type have in common.
 const json& member(const json& object, const char* name) {
@@ -137,6 +139,7 @@ Result<std::vector<AllocatedDevice>> parse_devices(const json& allocation,
     auto env = env_for(allocation, request, driver);
     if (!env) return std::unexpected(env.error());
     AllocatedDevice device{.request = base_request(request),
+                           .requested_as = request,
                            .pool = PoolName(text(result, "pool")),
                            .device = DeviceName(text(result, "device")),
                            .admin_access = member(result, "adminAccess") == json(true),
@@ -167,6 +170,7 @@ Result<Claim> parse_claim(const json& object, const ClaimUid& expected, const Dr
   Claim claim{.ns = text(metadata, "namespace"),
               .name = text(metadata, "name"),
               .uid = ClaimUid(text(metadata, "uid")),
+              .pod_claim_name = std::nullopt,
               .pods = {},
               .devices = {}};
   const std::string what = fmt::format("claim {}/{}", claim.ns, claim.name);
@@ -178,6 +182,8 @@ Result<Claim> parse_claim(const json& object, const ClaimUid& expected, const Dr
   if (!allocation.is_object()) return fail("{}: it is not allocated", what);
   auto devices = parse_devices(allocation, driver);
   if (!devices) return with_context(what, devices.error());
+  auto pod_claim_name = text(member(metadata, "annotations"), kPodClaimName);
+  if (!pod_claim_name.empty()) claim.pod_claim_name = std::move(pod_claim_name);
   claim.pods = pod_names(status);
   claim.devices = std::move(*devices);
   return claim;

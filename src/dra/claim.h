@@ -32,7 +32,8 @@ inline constexpr const char* kConfigKind = "MockAccelConfig";
 
 /// One device that the scheduler gave to the claim.
 struct AllocatedDevice {
-  std::string request;  ///< as the claim names it, without "/subrequest"
+  std::string request;       ///< as the claim names it, without "/subrequest"
+  std::string requested_as;  ///< "request", or the alternative that was taken: "request/subrequest"
   PoolName pool;
   DeviceName device;
   bool admin_access = false;              ///< looks at a device that may belong to somebody else
@@ -44,6 +45,8 @@ struct Claim {
   std::string ns;
   std::string name;
   ClaimUid uid;
+  std::optional<std::string>
+      pod_claim_name{};                  ///< of one made from a template: its pod's name for it
   std::vector<std::string> pods;         ///< names of those that it is reserved for
   std::vector<AllocatedDevice> devices;  ///< of this driver only; may be none
 };

@@ -63,6 +63,13 @@ TEST_F(ClaimParsing, KeepsTheResultsOfThisDriver) {
   EXPECT_EQ(claim->devices[1].share_id, "abc");
 }
 
+TEST_F(ClaimParsing, KnowsWhereItComesFrom) {
+  EXPECT_EQ(parse()->devices[0].requested_as, "big/first");
+  EXPECT_EQ(parse()->pod_claim_name, std::nullopt);
+  object_["metadata"]["annotations"] = {{"resource.kubernetes.io/pod-claim-name", "mine"}};
+  EXPECT_EQ(parse()->pod_claim_name, "mine");
+}
+
 TEST_F(ClaimParsing, AClaimWithoutDevicesOfThisDriverIsAClaim) {
   allocation()["results"].erase(2);
   allocation()["results"].erase(0);

@@ -78,7 +78,7 @@ void fill(Message& message, const PreparedDevice& device) {
   if (!device.request.empty()) message.add_request_names(device.request);
   message.set_pool_name(device.pool.text());
   message.set_device_name(device.device.text());
-  message.add_cdi_device_ids(device.cdi_id);
+  for (const std::string& id : device.cdi_ids) message.add_cdi_device_ids(id);
   if constexpr (requires { message.set_share_id(std::string()); }) {
     if (device.share_id) message.set_share_id(*device.share_id);
   }

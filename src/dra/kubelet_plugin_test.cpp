@@ -36,7 +36,7 @@ class FakeHandler final : public ClaimHandler {
       results.emplace_back(std::vector<PreparedDevice>{{.request = "r",
                                                         .pool = PoolName("p"),
                                                         .device = DeviceName("mock0"),
-                                                        .cdi_id = "v/c=x",
+                                                        .cdi_ids = {"v/c=x"},
                                                         .share_id = "s"}});
     }
     return results;

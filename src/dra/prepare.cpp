@@ -53,8 +53,9 @@ std::string absence(const discovery::Inventory& inventory, const DeviceName& nam
 
 }  // namespace
 
-Preparer::Preparer(discovery::Accelerators& accelerators, CdiFolder cdi)
-    : accelerators_(accelerators), cdi_(std::move(cdi)) {}
+Preparer::Preparer(discovery::Accelerators& accelerators, CdiFolder cdi,
+                   std::optional<MetadataFolder> metadata)
+    : accelerators_(accelerators), cdi_(std::move(cdi)), metadata_(std::move(metadata)) {}
 
 Result<std::vector<Preparer::Target>> Preparer::targets(const Claim& claim) {
   std::vector<Target> targets;
@@ -113,6 +114,42 @@ void Preparer::keep_open(const Uuid& holder, const std::string& name) {
   }
 }
 
+/// Writes what the container runtime reads of the claim. Gives what the kubelet has to know.
+Result<std::vector<PreparedDevice>> Preparer::describe(const Claim& claim,
+                                                       const std::vector<Target>& targets) {
+  std::vector<MetadataFile> files;
+  if (metadata_) {
+    std::vector<ClaimedDevice> claimed;
+    for (const Target& target : targets) claimed.push_back({target.allocated, &target.device});
+    auto written = metadata_->write(claim, claimed);
+    if (!written) return std::unexpected(written.error());
+    files = std::move(*written);
+    fault_point("metadata-written");
+  }
+  std::vector<CdiDevice> devices;
+  std::vector<PreparedDevice> prepared;
+  for (const Target& target : targets) {
+    const AllocatedDevice& allocated = *target.allocated;
+    // Two requests of a claim may look at one device; CDI knows each name once.
+    const auto known = std::ranges::find(devices, allocated.device, &CdiDevice::device);
+    if (known == devices.end()) devices.push_back(described(allocated, target.device));
+    const auto before = std::ranges::find(prepared, allocated.request, &PreparedDevice::request);
+    const bool first_of_request = before == prepared.end();
+    prepared.push_back({.request = allocated.request,
+                        .pool = allocated.pool,
+                        .device = allocated.device,
+                        .cdi_ids = {cdi_.device_id(claim.uid, allocated.device)},
+                        .share_id = allocated.share_id});
+    if (metadata_ && first_of_request) {
+      prepared.back().cdi_ids.push_back(cdi_.metadata_id(claim.uid, allocated.request));
+    }
+  }
+  if (auto written = cdi_.write(claim.uid, devices, files); !written) {
+    return std::unexpected(written.error());
+  }
+  return prepared;
+}
+
 Result<std::vector<PreparedDevice>> Preparer::prepare(const Claim& claim) {
   const std::lock_guard lock(mutex_);
   if (claim.devices.empty()) return {};
@@ -125,24 +162,10 @@ Result<std::vector<PreparedDevice>> Preparer::prepare(const Claim& claim) {
     return std::unexpected(done.error());
   }
   fault_point("all-taken");
-  std::vector<CdiDevice> described_devices;
-  std::vector<PreparedDevice> prepared;
-  for (const Target& target : *found) {
-    const AllocatedDevice& allocated = *target.allocated;
-    prepared.push_back({.request = allocated.request,
-                        .pool = allocated.pool,
-                        .device = allocated.device,
-                        .cdi_id = cdi_.device_id(claim.uid, allocated.device),
-                        .share_id = allocated.share_id});
-    // Two requests of a claim may look at one device; CDI knows each name once.
-    const bool known = std::ranges::any_of(described_devices, [&](const CdiDevice& other) {
-      return other.device == allocated.device;
-    });
-    if (!known) described_devices.push_back(described(allocated, target.device));
-  }
-  if (auto written = cdi_.write(claim.uid, described_devices); !written) {
+  auto prepared = describe(claim, *found);
+  if (!prepared) {
     give_back(taken);
-    return std::unexpected(written.error());
+    return prepared;
   }
   fault_point("cdi-written");
   for (const Target& target : *found) {
@@ -169,10 +192,30 @@ Result<void> Preparer::release(const Uuid& holder) {
 
 Result<void> Preparer::unprepare(const ClaimUid& claim) {
   const std::lock_guard lock(mutex_);
-  // The file first: no container may start with a device that is not its own any more.
+  // The files first: no container may start with a device that is not its own any more.
+  if (auto removed = remove_files(claim); !removed) return removed;
+  return release(owner_uuid(claim));
+}
+
+/// The CDI file goes before what it refers to.
+Result<void> Preparer::remove_files(const ClaimUid& claim) {
   if (auto removed = cdi_.remove(claim); !removed) return removed;
   fault_point("cdi-removed");
-  return release(owner_uuid(claim));
+  if (!metadata_) return {};
+  auto removed = metadata_->remove(claim);
+  fault_point("metadata-removed");
+  return removed;
+}
+
+Result<std::set<ClaimUid>> Preparer::claims_with_files() {
+  const auto described = cdi_.claims();
+  if (!described) return std::unexpected(described.error());
+  std::set<ClaimUid> claims(described->begin(), described->end());
+  if (!metadata_) return claims;
+  const auto documented = metadata_->claims();
+  if (!documented) return std::unexpected(documented.error());
+  claims.insert(documented->begin(), documented->end());
+  return claims;
 }
 
 std::set<Uuid> Preparer::holders() {
@@ -181,9 +224,9 @@ std::set<Uuid> Preparer::holders() {
   for (const Device& device : accelerators_.look().devices) {
     if (const auto owner = owner_of(device)) holders.insert(*owner);
   }
-  const auto claims = cdi_.claims();
+  const auto claims = claims_with_files();
   if (!claims) log::warn("{}", claims.error().message);
-  for (const ClaimUid& claim : claims.value_or(std::vector<ClaimUid>{})) {
+  for (const ClaimUid& claim : claims.value_or(std::set<ClaimUid>{})) {
     holders.insert(owner_uuid(claim));
   }
   return holders;
@@ -191,11 +234,11 @@ std::set<Uuid> Preparer::holders() {
 
 Result<void> Preparer::remove_holder(const Uuid& holder) {
   const std::lock_guard lock(mutex_);
-  const auto claims = cdi_.claims();
+  const auto claims = claims_with_files();
   if (!claims) return std::unexpected(claims.error());
   for (const ClaimUid& claim : *claims) {
     if (owner_uuid(claim) != holder) continue;
-    if (auto removed = cdi_.remove(claim); !removed) return removed;
+    if (auto removed = remove_files(claim); !removed) return removed;
   }
   return release(holder);
 }

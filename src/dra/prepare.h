@@ -19,6 +19,7 @@
 #include "discovery/accelerators.h"
 #include "dra/cdi.h"
 #include "dra/claim.h"
+#include "dra/device_metadata.h"
 #include "dra/names.h"
 
 namespace mockdev::dra {
@@ -28,28 +29,29 @@ struct PreparedDevice {
   std::string request;
   PoolName pool;
   DeviceName device;
-  std::string cdi_id;
+  std::vector<std::string> cdi_ids;  ///< the device's own first
   std::optional<std::string> share_id;
 };
 
 /// Thread-safe: one call at a time gets through.
 class Preparer {
  public:
-  /// `accelerators` outlives this object.
-  Preparer(discovery::Accelerators& accelerators, CdiFolder cdi);
+  /// `accelerators` outlives this object. Without `metadata` containers get none.
+  Preparer(discovery::Accelerators& accelerators, CdiFolder cdi,
+           std::optional<MetadataFolder> metadata = std::nullopt);
 
-  /// Takes the claim's devices, writes its CDI file and keeps its devices open, so that the kernel
-  /// module can't go away under it. All or nothing: after a failure the claim holds what it held
-  /// before the call. To be called as often as one likes. A device that another claim holds is
-  /// refused, in a line that names that claim. Devices with admin access are described, but not
-  /// taken. A claim without devices of this driver needs nothing and gets nothing.
+  /// Takes the claim's devices, writes its metadata and CDI file and keeps its devices open, so
+  /// that the kernel module can't go away under it. All or nothing: after a failure the claim holds
+  /// what it held before the call. To be called as often as one likes. A device that another claim
+  /// holds is refused, in a line that names that claim. Devices with admin access are described,
+  /// but not taken. A claim without devices of this driver needs nothing and gets nothing.
   [[nodiscard]] Result<std::vector<PreparedDevice>> prepare(const Claim& claim);
 
-  /// Removes the claim's CDI file and frees the devices that it holds. Success for a claim that
+  /// Removes the claim's files and frees the devices that it holds. Success for a claim that
   /// nobody knows. A device that no longer answers can't be freed and needs not be.
   [[nodiscard]] Result<void> unprepare(const ClaimUid& claim);
 
-  /// The claims that hold devices or have CDI files, known by what a device knows of them.
+  /// The claims that hold devices or have files, known by what a device knows of them.
   [[nodiscard]] std::set<Uuid> holders();
   /// As unprepare, for a holder of which nothing but its UUID is known.
   [[nodiscard]] Result<void> remove_holder(const Uuid& holder);
@@ -64,11 +66,16 @@ class Preparer {
   [[nodiscard]] Result<void> take(const Claim& claim, const std::vector<Target>& targets,
                                   std::vector<std::string>& taken);
   void give_back(const std::vector<std::string>& taken);
+  [[nodiscard]] Result<std::vector<PreparedDevice>> describe(const Claim& claim,
+                                                             const std::vector<Target>& targets);
+  [[nodiscard]] Result<void> remove_files(const ClaimUid& claim);
+  [[nodiscard]] Result<std::set<ClaimUid>> claims_with_files();
   void keep_open(const Uuid& holder, const std::string& name);
   [[nodiscard]] Result<void> release(const Uuid& holder);
 
   discovery::Accelerators& accelerators_;
   CdiFolder cdi_;
+  std::optional<MetadataFolder> metadata_;
   std::mutex mutex_;
   std::map<Uuid, std::map<std::string, UniqueFd>> open_;  ///< by holder and device
 };

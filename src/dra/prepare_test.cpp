@@ -24,8 +24,10 @@ const ClaimUid kOther("99999999-8888-4777-8666-555555555555");
 Claim claim(const ClaimUid& uid, const std::vector<std::string>& devices) {
   Claim made{.ns = "default", .name = "c", .uid = uid, .pods = {}, .devices = {}};
   for (const std::string& device : devices) {
-    made.devices.push_back(
-        {.request = "r", .pool = PoolName("n1/numa0"), .device = DeviceName(device)});
+    made.devices.push_back({.request = "r",
+                            .requested_as = "r",
+                            .pool = PoolName("n1/numa0"),
+                            .device = DeviceName(device)});
   }
   return made;
 }
@@ -56,8 +58,9 @@ TEST_F(Prepare, TakesAndDescribesTheDevices) {
   EXPECT_EQ(prepared->back().request, "r");
   EXPECT_EQ(prepared->back().pool, PoolName("n1/numa0"));
   EXPECT_EQ(prepared->back().device, DeviceName("mock1-vf0"));
-  EXPECT_EQ(prepared->back().cdi_id,
-            "k8s.mock-accel.example.com/claim=11111111-2222-4333-8444-555555555555-mock1-vf0");
+  EXPECT_THAT(prepared->back().cdi_ids,
+              ElementsAre("k8s.mock-accel.example.com/claim="
+                          "11111111-2222-4333-8444-555555555555-mock1-vf0"));
   EXPECT_EQ(machine_.owner("mock1_vf0"), owner_uuid(kUid));
   EXPECT_THAT(described(), ElementsAre(kUid));
 }
@@ -175,6 +178,50 @@ TEST_F(Prepare, ADeviceThatCanNotBeFreedIsAnError) {
   EXPECT_EQ(done.error().message, "mock0: owner: refused");
   machine_.broken.clear();
   EXPECT_TRUE(preparer_.unprepare(kUid));
+}
+
+/// The same with files that say what the devices are.
+class PrepareWithMetadata : public Prepare {
+ protected:
+  TemporaryFolder metadata_folder_;
+  MetadataFolder metadata_{
+      metadata_folder_.path() / "metadata",
+      {.driver = DriverName("mock-accel.example.com"), .node = NodeName("n1")}};
+  Preparer documenting_{machine_, cdi_, metadata_};
+};
+
+TEST_F(PrepareWithMetadata, TheFirstDeviceOfEachRequestBringsItsFile) {
+  Claim wanted = claim(kUid, {"mock0", "mock1", "mock1-vf0"});
+  wanted.devices.front().request = "first";
+  const auto prepared = documenting_.prepare(wanted);
+  ASSERT_TRUE(prepared) << prepared.error().message;
+  EXPECT_THAT(prepared->at(0).cdi_ids, ElementsAre(cdi_.device_id(kUid, DeviceName("mock0")),
+                                                   cdi_.metadata_id(kUid, "first")));
+  EXPECT_THAT(prepared->at(1).cdi_ids,
+              ElementsAre(cdi_.device_id(kUid, DeviceName("mock1")), cdi_.metadata_id(kUid, "r")));
+  EXPECT_THAT(prepared->at(2).cdi_ids, ElementsAre(cdi_.device_id(kUid, DeviceName("mock1-vf0"))));
+  EXPECT_THAT(*metadata_.claims(), ElementsAre(kUid));
+  ASSERT_TRUE(documenting_.unprepare(kUid));
+  EXPECT_THAT(*metadata_.claims(), IsEmpty());
+  EXPECT_THAT(described(), IsEmpty());
+}
+
+TEST_F(PrepareWithMetadata, AFileThatCanNotBeWrittenGivesEverythingBack) {
+  ASSERT_TRUE(write_file(metadata_folder_.path() / "metadata", "in the way"));
+  const auto prepared = documenting_.prepare(claim(kUid, {"mock0"}));
+  ASSERT_FALSE(prepared);
+  EXPECT_THAT(prepared.error().message, HasSubstr("device metadata"));
+  EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
+  EXPECT_THAT(described(), IsEmpty());
+}
+
+TEST_F(PrepareWithMetadata, FilesAloneMakeAHolder) {
+  ASSERT_TRUE(documenting_.prepare(claim(kUid, {"mock0"})));
+  ASSERT_TRUE(machine_.free("mock0"));
+  ASSERT_TRUE(cdi_.remove(kUid));
+  EXPECT_THAT(documenting_.holders(), ElementsAre(owner_uuid(kUid)));
+  ASSERT_TRUE(documenting_.remove_holder(owner_uuid(kUid)));
+  EXPECT_THAT(documenting_.holders(), IsEmpty());
 }
 
 TEST_F(Prepare, HoldersAreKnownByDevicesAndByFiles) {

@@ -36,6 +36,11 @@ Stored stored(json object) {
   return slice;
 }
 
+/// The last part of a pool's name, for the name of an object: "numa0".
+std::string label_of(const PoolName& pool) {
+  return pool.text().substr(pool.text().rfind('/') + 1);
+}
+
 /// How many devices two contents share, by name. Counter slices: whether both are of that kind.
 std::size_t likeness(const json& a, const json& b) {
   const auto list = [](const json& content, const char* name) {
@@ -55,11 +60,22 @@ std::size_t likeness(const json& a, const json& b) {
 
 }  // namespace
 
+std::string simulated_label(const DriverName& driver) {
+  return fmt::format("{}/simulated", driver);
+}
+
+bool is_simulated(const json& slice, const DriverName& driver) {
+  return text_at(slice, {"metadata", "labels", simulated_label(driver)}) == "true";
+}
+
 /// One pass over all pools.
 class Publisher::Pass {
  public:
-  Pass(Publisher& publisher, const std::stop_token& stop)
-      : publisher_(publisher), settings_(publisher.settings_), limits_{.stop = stop} {}
+  Pass(Publisher& publisher, std::optional<KnownNode> known, const std::stop_token& stop)
+      : publisher_(publisher),
+        settings_(publisher.settings_),
+        known_(std::move(known)),
+        limits_{.stop = stop} {}
 
   Result<Published> run(const std::vector<Pool>& pools) {
     auto existing = read();
@@ -85,19 +101,25 @@ class Publisher::Pass {
   using ByPool = std::map<PoolName, std::vector<Stored>>;
 
   Result<ByPool> read() {
-    const auto list = publisher_.api_.list(
-        publisher_.collection(), {.field_selector = publisher_.field_selector()}, limits_);
-    if (!list) return std::unexpected(to_error(list.error()));
+    auto objects = known_ ? Result<std::vector<json>>(std::move(known_->slices)) : ask();
+    if (!objects) return std::unexpected(objects.error());
     ByPool pools;
     std::map<std::string, std::string> versions;
-    for (const json& object : list->value("items", json::array())) {
-      Stored slice = stored(object);
-      versions[slice.name] = text_at(object, {"metadata", "resourceVersion"});
-      pools[PoolName(text_at(object, {"spec", "pool", "name"}))].push_back(std::move(slice));
+    for (json& object : *objects) {
+      Stored slice = stored(std::move(object));
+      versions[slice.name] = text_at(slice.object, {"metadata", "resourceVersion"});
+      pools[PoolName(text_at(slice.object, {"spec", "pool", "name"}))].push_back(std::move(slice));
     }
     const std::lock_guard lock(publisher_.mutex_);
     publisher_.versions_ = std::move(versions);
     return pools;
+  }
+
+  Result<std::vector<json>> ask() {
+    auto list = publisher_.api_.list(publisher_.collection(),
+                                     {.field_selector = publisher_.field_selector()}, limits_);
+    if (!list) return std::unexpected(to_error(list.error()));
+    return list->value("items", std::vector<json>());
   }
 
   /// For each slice of the pool the stored one that it continues, if there is one. Equal content
@@ -194,6 +216,7 @@ class Publisher::Pass {
     }
     const json::json_pointer owner_name("/metadata/ownerReferences/0/name");
     if (slice.object.value(owner_name, std::string()) != settings_.node.text()) return false;
+    if (is_simulated(slice.object, settings_.driver) != settings_.simulated) return false;
     if (slice.content == wanted) return true;
     const auto altered = publisher_.altered_.find(slice.name);
     return altered != publisher_.altered_.end() && altered->second.sent == wanted &&
@@ -204,15 +227,30 @@ class Publisher::Pass {
   /// written, and then anew: a node that was removed and joined again has another UID.
   Result<json> owner() {
     if (owner_) return *owner_;
-    const auto node = publisher_.api_.get(
-        {.version = "v1", .plural = "nodes", .name = settings_.node.text()}, limits_);
-    if (!node) return std::unexpected(to_error(node.error()));
+    auto uid = known_ ? Result<std::string>(known_->uid) : ask_uid();
+    if (!uid) return std::unexpected(uid.error());
     owner_ = json::array({{{"apiVersion", "v1"},
                            {"kind", "Node"},
                            {"name", settings_.node.text()},
-                           {"uid", text_at(*node, {"metadata", "uid"})},
+                           {"uid", std::move(*uid)},
                            {"controller", true}}});
     return *owner_;
+  }
+
+  Result<std::string> ask_uid() {
+    const auto node = publisher_.api_.get(
+        {.version = "v1", .plural = "nodes", .name = settings_.node.text()}, limits_);
+    if (!node) return std::unexpected(to_error(node.error()));
+    return text_at(*node, {"metadata", "uid"});
+  }
+
+  void label(json& metadata) const {
+    const std::string name = simulated_label(settings_.driver);
+    if (settings_.simulated) {
+      metadata["labels"][name] = "true";
+    } else if (metadata.contains("labels")) {
+      metadata["labels"].erase(name);
+    }
   }
 
   [[nodiscard]] json spec(const json& content, const Pool& pool, std::int64_t generation) const {
@@ -233,11 +271,17 @@ class Publisher::Pass {
         settings_.ordered_names
             ? fmt::format("{:05x}-{}-{}-", index, settings_.driver, settings_.node)
             : fmt::format("{}-{}-", settings_.node, settings_.driver);
-    const json object = {{"apiVersion", "resource.k8s.io/" + settings_.api_version},
-                         {"kind", "ResourceSlice"},
-                         {"metadata", {{"generateName", prefix}, {"ownerReferences", *node}}},
-                         {"spec", spec(content, pool, generation)}};
-    const auto created = publisher_.api_.create(publisher_.collection(), object, limits_);
+    json object = {{"apiVersion", "resource.k8s.io/" + settings_.api_version},
+                   {"kind", "ResourceSlice"},
+                   {"metadata", {{"generateName", prefix}, {"ownerReferences", *node}}},
+                   {"spec", spec(content, pool, generation)}};
+    label(object["metadata"]);
+    if (settings_.simulated) object["metadata"]["name"] = prefix + label_of(pool.name);
+    auto created = publisher_.api_.create(publisher_.collection(), object, limits_);
+    if (!created && settings_.simulated && created.error().is(kube::reason::kAlreadyExists)) {
+      object["metadata"].erase("name");
+      created = publisher_.api_.create(publisher_.collection(), object, limits_);
+    }
     if (!created) return std::unexpected(to_error(created.error()));
     ++published_.created;
     note_stored(content, *created, pool);
@@ -250,6 +294,7 @@ class Publisher::Pass {
     if (!node) return std::unexpected(node.error());
     json object = slice.object;  // with its resourceVersion: somebody else's change is a conflict
     object["metadata"]["ownerReferences"] = *node;
+    label(object["metadata"]);
     object["spec"] = spec(content, pool, generation);
     const auto updated =
         publisher_.api_.update(publisher_.collection().named(slice.name), object, limits_);
@@ -295,6 +340,7 @@ class Publisher::Pass {
 
   Publisher& publisher_;
   const PublisherSettings& settings_;
+  std::optional<KnownNode> known_;
   kube::CallLimits limits_;
   std::optional<json> owner_;
   Published published_;
@@ -312,7 +358,19 @@ std::string Publisher::field_selector() const {
 }
 
 Result<Published> Publisher::publish(const std::vector<Pool>& pools, const std::stop_token& stop) {
-  return Pass(*this, stop).run(pools);
+  return Pass(*this, std::nullopt, stop).run(pools);
+}
+
+Result<Published> Publisher::publish(const std::vector<Pool>& pools, KnownNode known,
+                                     const std::stop_token& stop) {
+  return Pass(*this, std::move(known), stop).run(pools);
+}
+
+std::set<std::string> Publisher::names() const {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> names;
+  for (const auto& [name, version] : versions_) names.insert(name);
+  return names;
 }
 
 bool Publisher::is_news(const json& slice, bool deleted) const {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -26,6 +28,19 @@ struct PublisherSettings {
   /// Names of slices begin with their place in the pool, by which schedulers from 1.36 on order
   /// them.
   bool ordered_names = true;
+  /// The slices get the label simulated_label, and names that follow from what they are.
+  bool simulated = false;
+};
+
+/// The label, with the value "true", of slices that no node agent stands behind:
+/// "mock-accel.example.com/simulated".
+[[nodiscard]] std::string simulated_label(const DriverName& driver);
+[[nodiscard]] bool is_simulated(const nlohmann::json& slice, const DriverName& driver);
+
+/// What somebody who watches a node knows of it, so that a pass need not ask.
+struct KnownNode {
+  std::string uid;                     ///< of the Node
+  std::vector<nlohmann::json> slices;  ///< all that the driver has there, whole and as they are
 };
 
 /// What one pass did.
@@ -59,7 +74,12 @@ class Publisher {
   /// back.
   [[nodiscard]] Result<Published> publish(const std::vector<Pool>& pools,
                                           const std::stop_token& stop = {});
+  /// The same, over what the caller knows.
+  [[nodiscard]] Result<Published> publish(const std::vector<Pool>& pools, KnownNode known,
+                                          const std::stop_token& stop = {});
 
+  /// The names of the node's slices, as this object left them. Any thread.
+  [[nodiscard]] std::set<std::string> names() const;
   /// Whether a slice that a watch reports (`deleted`: as gone) is another than this object left it,
   /// so that another pass may be due. Call it on any thread.
   [[nodiscard]] bool is_news(const nlohmann::json& slice, bool deleted) const;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "base/uuid.h"
 
 namespace mockdev::dra {
 namespace {
@@ -40,8 +41,7 @@ json counters_json(const std::map<std::string, std::uint64_t>& counters) {
 
 json body_json(const SliceDevice& device, bool bare_quantities) {
   json body = json::object();
-  for (const auto& [key, value] : device.attributes)
-    body["attributes"][key] = attribute_json(value);
+  if (!device.attributes.empty()) body["attributes"] = attributes_json(device.attributes);
   for (const auto& [key, bytes] : device.capacity) {
     json value = quantity(bytes);
     body["capacity"][key] = bare_quantities ? value : json{{"value", std::move(value)}};
@@ -105,6 +105,12 @@ bool has_member(const json& value, std::string_view name) {
 
 }  // namespace
 
+json attributes_json(const std::map<std::string, AttributeValue>& values) {
+  json object = json::object();
+  for (const auto& [key, value] : values) object[key] = attribute_json(value);
+  return object;
+}
+
 json content_json(const Slice& slice, std::string_view api_version) {
   const bool alpha = api_version == "v1alpha3";
   const bool basic = alpha || api_version == "v1beta1";
@@ -134,6 +140,11 @@ json normalized_content(const json& spec) {
   content = normalized(content);
   normalize_quantities(content, false);
   return content;
+}
+
+std::string content_digest(const json& spec) {
+  return to_string(
+      uuid_of_name(normalized_content(spec).dump(-1, ' ', false, json::error_handler_t::replace)));
 }
 
 DroppedFields dropped_fields(const json& sent, const json& stored) {

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <string>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
@@ -16,11 +18,17 @@ namespace mockdev::dra {
 /// without content are left out.
 [[nodiscard]] nlohmann::json content_json(const Slice& slice, std::string_view api_version);
 
+/// "attributes" of a device, the same in all versions.
+[[nodiscard]] nlohmann::json attributes_json(const std::map<std::string, AttributeValue>& values);
+
 /// The same members of a spec as it is stored, in a form in which equal things are equal texts:
 /// without what the server adds (times of taints, empty lists), and with quantities as plain
 /// numbers. What content_json gives is equal to what a server makes of it, unless that dropped or
 /// changed something.
 [[nodiscard]] nlohmann::json normalized_content(const nlohmann::json& spec);
+
+/// A text that is equal for equal normalized_content.
+[[nodiscard]] std::string content_digest(const nlohmann::json& spec);
 
 /// What a server leaves out whose feature gates are off.
 struct DroppedFields {

@@ -26,6 +26,8 @@ struct SliceKeeperSettings {
   std::chrono::milliseconds max_backoff{60000};
   /// Hears of each pass that wrote or failed, on the keeper's thread. May be empty.
   std::function<void(const Result<Published>&)> on_pass = {};
+  /// Hears of each failure of the watch, on its thread. May be empty.
+  std::function<void()> on_watch_failure = {};
 };
 
 /// Watches the slices and publishes, on threads of its own. At rest it makes no request but the

@@ -84,16 +84,6 @@ std::string key(const Attribute& attribute, const SliceSettings& settings) {
   return fmt::format("{}/{}", settings.driver, attribute.name);
 }
 
-std::map<std::string, AttributeValue> attributes(const Device& device,
-                                                 const SliceSettings& settings) {
-  std::map<std::string, AttributeValue> all;
-  for (const Attribute& attribute : kAttributes) {
-    if (attribute.published_if != nullptr && !(settings.*attribute.published_if)) continue;
-    if (auto value = attribute.value(device)) all.emplace(key(attribute, settings), *value);
-  }
-  return all;
-}
-
 // ---- Taints ----
 
 struct HealthTaint {
@@ -201,7 +191,7 @@ std::vector<Slice> make_slices(const std::vector<const Device*>& devices,
   std::map<std::string, std::size_t> group_of;  // by counter set
   for (const Device* device : devices) {
     SliceDevice published{.name = device_name(device->name),
-                          .attributes = attributes(*device, settings),
+                          .attributes = attributes_of(*device, settings),
                           .capacity = {{"memory", device->memory.value()}},
                           .consumes = consumption(*device, pfs),
                           .taints = {}};
@@ -239,6 +229,16 @@ DeviceName device_name(std::string_view kernel_name) {
   std::string label(kernel_name);
   std::ranges::replace(label, '_', '-');
   return DeviceName(std::move(label));
+}
+
+std::map<std::string, AttributeValue> attributes_of(const Device& device,
+                                                    const SliceSettings& settings) {
+  std::map<std::string, AttributeValue> all;
+  for (const Attribute& attribute : kAttributes) {
+    if (attribute.published_if != nullptr && !(settings.*attribute.published_if)) continue;
+    if (auto value = attribute.value(device)) all.emplace(key(attribute, settings), *value);
+  }
+  return all;
 }
 
 PoolName pool_name(const SliceSettings& settings, const Device& device) {

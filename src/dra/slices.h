@@ -112,6 +112,10 @@ struct SliceSettings {
 /// (with short pool names to "numa-none").
 [[nodiscard]] PoolName pool_name(const SliceSettings& settings, const discovery::Device& device);
 
+/// The device's attributes, by key, qualified or short.
+[[nodiscard]] std::map<std::string, AttributeValue> attributes_of(const discovery::Device& device,
+                                                                  const SliceSettings& settings);
+
 /// Whether a claim may get the device. A PF whose VFs are enabled can't be had beside them: where
 /// the server has no counters to say so, it is not offered. Where it has no taints, a failed device
 /// is not.

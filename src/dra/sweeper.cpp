@@ -17,6 +17,8 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "dra/publisher.h"
+#include "dra/trim.h"
 #include "kube/json_access.h"
 #include "kube/watch.h"
 
@@ -25,6 +27,7 @@ namespace {
 
 using kube::text_at;
 using nlohmann::json;
+using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 /// The nodes that a collection's objects name in the member at a path.
@@ -42,14 +45,18 @@ class Sweeper::Implementation final : private kube::WatchHandler {
   Implementation(kube::Api& api, SweeperSettings settings)
       : api_(api),
         settings_(std::move(settings)),
-        nodes_(api, {.version = "v1", .plural = "nodes"}, {}, *this),
-        slices_(api, slices(), {.field_selector = fmt::format("spec.driver={}", settings_.driver)},
+        nodes_(api, {.version = "v1", .plural = "nodes"}, {.trim = trim_to_identity}, *this),
+        slices_(api, slices(),
+                {.field_selector = fmt::format("spec.driver={}", settings_.driver),
+                 .page_size = kSlicesPerPage,
+                 .trim = trim_to_identity},
                 *this) {
     if (!settings_.agent_selector.empty()) {
       kube::WatchHandler& handler = *this;
       agents_.emplace(
           api, kube::Resource{.version = "v1", .plural = "pods", .ns = settings_.agent_namespace},
-          kube::WatchSettings{.label_selector = settings_.agent_selector}, handler);
+          kube::WatchSettings{.label_selector = settings_.agent_selector, .trim = trim_to_identity},
+          handler);
       agents_->start();
     }
     nodes_.start();
@@ -80,9 +87,12 @@ class Sweeper::Implementation final : private kube::WatchHandler {
         .group = "resource.k8s.io", .version = settings_.api_version, .plural = "resourceslices"};
   }
 
+  /// Many events come together: one look is enough for them.
   void look_soon() {
+    constexpr milliseconds kGathering{100};
     const std::lock_guard lock(mutex_);
-    due_ = steady_clock::now();
+    const auto soon = steady_clock::now() + kGathering;
+    due_ = std::min(due_.value_or(soon), soon);
     changed_.notify_all();
   }
 
@@ -131,15 +141,12 @@ class Sweeper::Implementation final : private kube::WatchHandler {
     const auto nodes = nodes_in(nodes_, {"metadata", "name"});
     const auto agents = agents_ ? nodes_in(*agents_, {"spec", "nodeName"}) : nodes;
     std::map<std::string, steady_clock::time_point> abandoned;
-    for (const std::string& node : nodes_in(slices_, {"spec", "nodeName"})) {
-      if (node.empty() || (nodes.contains(node) && agents.contains(node))) continue;
+    for (const auto& slice : slices_.objects()) {
+      const std::string node = text_at(*slice, {"spec", "nodeName"});
+      const bool served = agents.contains(node) || is_simulated(*slice, settings_.driver);
+      if (node.empty() || (nodes.contains(node) && served) || abandoned.contains(node)) continue;
       const auto known = abandoned_.find(node);
       abandoned[node] = known == abandoned_.end() ? steady_clock::now() : known->second;
-      if (known == abandoned_.end()) {
-        log::info("node={} {}: its slices go in {} s", node,
-                  nodes.contains(node) ? "has no agent" : "is gone",
-                  std::chrono::duration_cast<std::chrono::seconds>(settings_.grace).count());
-      }
     }
     abandoned_ = std::move(abandoned);
   }
@@ -158,7 +165,7 @@ class Sweeper::Implementation final : private kube::WatchHandler {
       // One that is gone, or that somebody has just written, is what the watch will tell of.
       const bool done = removed || removed.error().is(kube::reason::kNotFound) ||
                         removed.error().is(kube::reason::kConflict);
-      if (removed) log::info("removed slice={} of node={}", name, node);
+      if (removed) log::info("removed slice={} of node={}, which nobody serves", name, node);
       if (!done) log::warn("node={}: {}", node, removed.error().message);
       if (settings_.on_removal && (removed || !done)) {
         settings_.on_removal(done ? Result<void>() : std::unexpected(to_error(removed.error())));

@@ -29,8 +29,9 @@ struct SweeperSettings {
 };
 
 /// Watches nodes, slices of the driver and, with a selector, agents' pods, on threads of its own.
-/// Judges nothing before all of these are listed. Slices without a node name are not touched. Two
-/// at a time do no harm: a removal holds only for the slice as it was seen.
+/// A node needs no agent for simulated slices (publisher.h). Judges nothing before all of these are
+/// listed. Slices without a node name are not touched. Two at a time do no harm: a removal holds
+/// only for the slice as it was seen.
 class Sweeper {
  public:
   /// `api` outlives this object. Begins at once.

@@ -33,6 +33,12 @@ class SweeperTest : public ::testing::Test {
     ASSERT_TRUE(api_.create(kResourceSlices, {{"metadata", {{"name", name}}},
                                               {"spec", {{"driver", driver}, {"nodeName", node}}}}));
   }
+  void add_simulated_slice(const std::string& name, const std::string& node) {
+    ASSERT_TRUE(api_.create(
+        kResourceSlices,
+        {{"metadata", {{"name", name}, {"labels", {{"a.example.com/simulated", "true"}}}}},
+         {"spec", {{"driver", "a.example.com"}, {"nodeName", node}}}}));
+  }
   void add_agent(const std::string& node) {
     ASSERT_TRUE(api_.create(
         kPods, {{"metadata", {{"name", "agent-" + node}}}, {"spec", {{"nodeName", node}}}}));
@@ -99,6 +105,15 @@ TEST_F(SweeperTest, ANodeWithoutAnAgentIsNotServed) {
   EXPECT_TRUE(has_slice("s1"));
   ASSERT_TRUE(api_.remove(kPods.named("agent-n1")));
   EXPECT_TRUE(eventually([&] { return !has_slice("s1"); }));
+}
+
+TEST_F(SweeperTest, SimulatedSlicesNeedANodeButNoAgent) {
+  add_node("n1");
+  add_simulated_slice("s1", "n1");
+  add_simulated_slice("s2", "n2");
+  sweep(milliseconds(0), "app=agent");
+  EXPECT_TRUE(eventually([&] { return !has_slice("s2"); }));
+  EXPECT_TRUE(has_slice("s1"));
 }
 
 TEST_F(SweeperTest, SlicesOfNoNodeAreNotItsConcern) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -39,24 +40,27 @@ using std::chrono::steady_clock;
 dra::SliceSettings slice_settings(const AgentSettings& settings) {
   return {.driver = settings.common.driver,
           .node = settings.node,
-          .short_keys = settings.short_keys,
+          .short_keys = settings.attributes.short_keys,
           .short_pool_names = settings.short_pool_names,
-          .nodepartition_alias = settings.nodepartition_alias,
-          .dranet_alias = settings.dranet_alias};
+          .nodepartition_alias = settings.attributes.nodepartition_alias,
+          .dranet_alias = settings.attributes.dranet_alias};
 }
 
-dra::SliceKeeperSettings keeper_settings(const AgentSettings& settings, const Server& server,
-                                         Metrics& metrics) {
-  constexpr int kFirstWithOrderedNames = 36;
-  dra::SliceKeeperSettings keeper{
-      .publisher = {.driver = settings.common.driver,
-                    .node = settings.node,
-                    .api_version = server.api_version,
-                    .ordered_names = server.minor >= kFirstWithOrderedNames},
-      .slices = slice_settings(settings),
-      .features = dra::slice_features(server.api_version, server.minor),
-      .repair_delay = settings.repair_delay,
-      .on_pass = [&metrics](const auto& pass) { metrics.published(pass); }};
+std::optional<dra::MetadataFolder> metadata_folder(const AgentSettings& settings) {
+  if (!settings.device_metadata) return std::nullopt;
+  return dra::MetadataFolder(
+      settings.plugins_folder / settings.common.driver.text() / "dra-device-metadata",
+      slice_settings(settings));
+}
+
+dra::SliceKeeperSettings keeper_settings(const AgentSettings& settings, const Server& server) {
+  dra::SliceKeeperSettings keeper{.publisher = {.driver = settings.common.driver,
+                                                .node = settings.node,
+                                                .api_version = server.api_version,
+                                                .ordered_names = server.orders_by_name()},
+                                  .slices = slice_settings(settings),
+                                  .features = dra::slice_features(server.api_version, server.minor),
+                                  .repair_delay = settings.repair_delay};
   if (!settings.shared_counters) keeper.features.counters = dra::CounterSupport::none;
   return keeper;
 }
@@ -158,7 +162,8 @@ class Agent {
         interrupt_(interrupt),
         accelerators_(settings.sysfs, settings.dev),
         preparer_(accelerators_,
-                  dra::CdiFolder(settings.cdi_root, settings.common.driver, settings.dev)),
+                  dra::CdiFolder(settings.cdi_root, settings.common.driver, settings.dev),
+                  metadata_folder(settings)),
         feed_(accelerators_) {}
 
   Result<void> run() {
@@ -168,19 +173,24 @@ class Agent {
     if (!opened) return opened;
     auto client = make_client(settings_.common, metrics_);
     if (!client) return std::unexpected(client.error());
-    const auto server =
-        ask_until_answered([&] { return look_at_server(**client, settings_.common); }, interrupt_);
-    if (!server) return {};
-    const auto kubelet = ask_until_answered(
-        [&] { return kubelet_minor(**client, *server, settings_.node); }, interrupt_);
-    if (!kubelet) return {};
-    log::info("node={}: resource.k8s.io/{}, API server 1.{}, kubelet 1.{}", settings_.node,
-              server->api_version, server->minor, *kubelet);
     preparer_.resume();
-    return serve(**client, *server, *kubelet);
+    while (!interrupt_.requested()) {
+      const auto server = ask_until_answered(
+          [&] { return look_at_server(**client, settings_.common); }, interrupt_);
+      if (!server) break;
+      const auto kubelet = ask_until_answered(
+          [&] { return kubelet_minor(**client, *server, settings_.node); }, interrupt_);
+      if (!kubelet) break;
+      log::info("node={}: resource.k8s.io/{}, API server 1.{}, kubelet 1.{}", settings_.node,
+                server->api_version, server->minor, *kubelet);
+      if (auto served = serve(**client, *server, *kubelet); !served) return served;
+    }
+    log::info("stopping");
+    return {};
   }
 
  private:
+  /// Until the interrupt comes, or the API server is another one.
   Result<void> serve(kube::Api& api, const Server& server, int kubelet) {
     const auto plugin_setup = plugin_settings(settings_, kubelet);
     const auto paths = dra::plugin_paths(plugin_setup);
@@ -190,7 +200,14 @@ class Agent {
                                .api_version = server.api_version,
                                .lock_file = paths->lock_file});
     MeasuredHandler handler(service, metrics_);
-    dra::SliceKeeper keeper(api, keeper_settings(settings_, server, metrics_));
+    std::atomic<bool> in_doubt = false;  // whether the server is the one that it was
+    auto keeping = keeper_settings(settings_, server);
+    keeping.on_pass = [&](const Result<dra::Published>& pass) {
+      metrics_.published(pass);
+      if (!pass) in_doubt = true;
+    };
+    keeping.on_watch_failure = [&] { in_doubt = true; };
+    dra::SliceKeeper keeper(api, std::move(keeping));
     look(keeper);
     auto plugin = dra::KubeletPlugin::start(plugin_setup, handler, board_);
     if (!plugin) return std::unexpected(plugin.error());
@@ -198,9 +215,10 @@ class Agent {
     log::info("serving the kubelet on {}", paths->registration_socket.native());
     {
       const std::jthread orphans = watch_for_orphans(service, settings_.orphan_check);
-      follow_devices(keeper);
+      follow_devices(keeper, [&] {
+        return in_doubt.exchange(false) && has_changed(api, settings_.common, server);
+      });
     }
-    log::info("stopping");
     readiness_.end();
     (*plugin)->stop();
     return {};
@@ -213,13 +231,13 @@ class Agent {
     keeper.set_devices(std::move(devices));
   }
 
-  /// Hands on what happens to the devices until the interrupt comes.
-  void follow_devices(dra::SliceKeeper& keeper) {
+  /// Hands on what happens to the devices until the interrupt comes, or it is over.
+  void follow_devices(dra::SliceKeeper& keeper, const std::function<bool()>& is_over) {
     auto monitor = discovery::Monitor::open();
     if (!monitor) log::error("{}: changes are seen late", monitor.error().message);
     // Between the first look and the monitor something may have happened.
     look(keeper);
-    while (!interrupt_.requested()) {
+    while (!interrupt_.requested() && !is_over()) {
       std::array<pollfd, 2> sources = {
           {{.fd = interrupt_.fd(), .events = POLLIN, .revents = 0},
            {.fd = monitor ? monitor->fd() : -1, .events = POLLIN, .revents = 0}}};

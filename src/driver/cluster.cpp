@@ -41,8 +41,8 @@ Result<std::unique_ptr<kube::Client>> make_client(const CommonSettings& settings
       std::move(*config),
       {.user_agent = fmt::format("mock-accel-dra-driver/{}", MOCK_DEVICE_VERSION),
        // A pod that starts may not wait for a limit that is there to protect the server from loops.
-       .qps = 100,
-       .burst = 200,
+       .qps = static_cast<double>(settings.qps),
+       .burst = settings.qps * 2,
        .on_call = [&metrics](const kube::CallRecord& call) { metrics.api_call(call); }});
 }
 
@@ -56,6 +56,14 @@ Result<Server> look_at_server(kube::Api& api, const CommonSettings& settings) {
   const auto version = kube::resource_api_version(api, limits);
   if (!version) return std::unexpected(to_error(version.error()));
   return Server{.api_version = *version, .minor = server->minor};
+}
+
+bool has_changed(kube::Api& api, const CommonSettings& settings, const Server& server) {
+  const auto now = look_at_server(api, settings);
+  if (!now || *now == server) return false;
+  log::warn("API server 1.{} with resource.k8s.io/{} is now 1.{} with {}: beginning anew",
+            server.minor, server.api_version, now->minor, now->api_version);
+  return true;
 }
 
 Result<int> kubelet_minor(kube::Api& api, const Server& server, const dra::NodeName& node) {

@@ -24,11 +24,20 @@ namespace mockdev::driver {
 struct Server {
   std::string api_version;  ///< of resource.k8s.io: "v1"
   int minor = 0;            ///< 36 for 1.36
+
+  /// Whether its scheduler takes slices of a pool in the order of their names.
+  [[nodiscard]] bool orders_by_name() const { return minor >= 36; }
+  bool operator==(const Server&) const = default;
 };
 
 /// Asks the API server once. Fails if it does not answer, and if it serves no version of
 /// resource.k8s.io that this driver speaks.
 [[nodiscard]] Result<Server> look_at_server(kube::Api& api, const CommonSettings& settings);
+
+/// Whether the API server is another one now, as after an upgrade, so that all that was made for
+/// `server` has to be made anew. One that does not answer is the same.
+[[nodiscard]] bool has_changed(kube::Api& api, const CommonSettings& settings,
+                               const Server& server);
 
 /// The minor version of a node's kubelet; the server's where the Node does not say. Fails if there
 /// is no Node of that name yet.

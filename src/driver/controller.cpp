@@ -3,14 +3,21 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <map>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "base/log.h"
+#include "dra/simulated_nodes.h"
 #include "dra/sweeper.h"
 #include "driver/cluster.h"
 #include "driver/metrics.h"
 #include "driver/probes.h"
+#include "driver/simulation.h"
 #include "kube/lease.h"
+#include "topology/topology.h"
 
 namespace mockdev::driver {
 namespace {
@@ -27,9 +34,82 @@ dra::SweeperSettings sweeper_settings(const ControllerSettings& settings, const 
           .on_removal = [&metrics](const Result<void>& done) { metrics.swept(done); }};
 }
 
+/// The machines of a topology, by name. None: none is simulated.
+using Machines = std::map<dra::NodeName, topology::Node>;
+
+Result<Machines> machines_of(const std::filesystem::path& file) {
+  Machines machines;
+  if (file.empty()) return machines;
+  auto topology = topology::load(file);
+  if (!topology) return fail_input(topology.error());
+  for (topology::Node& machine : topology->nodes) {
+    dra::NodeName name(machine.name);
+    machines.emplace(std::move(name), std::move(machine));
+  }
+  return machines;
+}
+
+dra::SimulatedNodesSettings simulation_settings(const ControllerSettings& settings,
+                                                const Server& server, const Machines& machines,
+                                                Metrics& metrics) {
+  return {
+      .publisher = {.driver = settings.common.driver,
+                    .node = {},
+                    .api_version = server.api_version,
+                    .ordered_names = server.orders_by_name()},
+      .slices = {.driver = settings.common.driver,
+                 .node = {},
+                 .short_keys = settings.attributes.short_keys,
+                 .nodepartition_alias = settings.attributes.nodepartition_alias,
+                 .dranet_alias = settings.attributes.dranet_alias},
+      .features = dra::slice_features(server.api_version, server.minor),
+      .devices_of =
+          [&machines](const dra::NodeName& node) -> std::optional<std::vector<discovery::Device>> {
+        const auto machine = machines.find(node);
+        if (machine == machines.end()) return std::nullopt;
+        return simulated_devices(machine->second);
+      },
+      .agent_namespace = settings.ns,
+      .agent_selector = settings.agent_selector,
+      .grace = settings.grace,
+      .on_pass = [&metrics](const auto& pass) { metrics.published(pass); }};
+}
+
+/// Takes part in the election until the interrupt comes, or the API server is another one.
+Result<void> contend(kube::Api& api, const ControllerSettings& settings, const Server& server,
+                     const Machines& machines, Metrics& metrics, const Interrupt& interrupt) {
+  std::optional<dra::Sweeper> sweeper;
+  std::optional<dra::SimulatedNodes> simulation;
+  const auto lead = [&] {
+    log::info("leading as {}", settings.identity);
+    sweeper.emplace(api, sweeper_settings(settings, server, metrics));
+    if (machines.empty()) return;
+    simulation.emplace(api, simulation_settings(settings, server, machines, metrics));
+  };
+  const auto follow = [&] {
+    simulation.reset();
+    sweeper.reset();
+    log::info("not leading any more");
+  };
+  auto election = kube::LeaderElection::make(api, {.ns = settings.ns,
+                                                   .name = kLease,
+                                                   .identity = settings.identity,
+                                                   .started_leading = lead,
+                                                   .stopped_leading = follow});
+  if (!election) return std::unexpected(election.error());
+  (*election)->start();
+  constexpr std::chrono::minutes kPause{1};
+  while (!interrupt.wait(kPause) && !has_changed(api, settings.common, server)) {
+  }
+  (*election)->stop();
+  return {};
+}
+
 }  // namespace
 
 Result<void> run_controller(const ControllerSettings& settings, const Interrupt& interrupt) {
+  const auto machines = machines_of(settings.simulated);
+  if (!machines) return std::unexpected(machines.error());
   Metrics metrics;
   std::atomic<bool> contends = false;
   Probes probes;
@@ -42,32 +122,16 @@ Result<void> run_controller(const ControllerSettings& settings, const Interrupt&
   if (!opened) return opened;
   auto client = make_client(settings.common, metrics);
   if (!client) return std::unexpected(client.error());
-  const auto server =
-      ask_until_answered([&] { return look_at_server(**client, settings.common); }, interrupt);
-  if (!server) return {};
-
-  std::optional<dra::Sweeper> sweeper;
-  auto election = kube::LeaderElection::make(
-      **client, {.ns = settings.ns,
-                 .name = kLease,
-                 .identity = settings.identity,
-                 .started_leading =
-                     [&] {
-                       log::info("leading as {}", settings.identity);
-                       sweeper.emplace(**client, sweeper_settings(settings, *server, metrics));
-                     },
-                 .stopped_leading =
-                     [&] {
-                       sweeper.reset();
-                       log::info("not leading any more");
-                     }});
-  if (!election) return std::unexpected(election.error());
-  (*election)->start();
-  contends = true;
-  while (!interrupt.wait(std::chrono::hours(1))) {
+  while (!interrupt.requested()) {
+    const auto server =
+        ask_until_answered([&] { return look_at_server(**client, settings.common); }, interrupt);
+    if (!server) break;
+    contends = true;
+    if (auto done = contend(**client, settings, *server, *machines, metrics, interrupt); !done) {
+      return done;
+    }
   }
   log::info("stopping");
-  (*election)->stop();
   return {};
 }
 

@@ -30,10 +30,18 @@ struct CommonFlags {
   std::string http_address = "0.0.0.0";
   int http_port = 8080;
   std::string log_level = "info";
+  int qps = 100;
+};
+
+struct AttributeFlags {
+  bool short_keys = false;
+  bool no_nodepartition_alias = false;
+  bool dranet_alias = false;
 };
 
 struct AgentFlags {
   CommonFlags common;
+  AttributeFlags attributes;
   std::string node;
   std::string sysfs = "/sys";
   std::string dev = "/dev";
@@ -42,11 +50,9 @@ struct AgentFlags {
   std::string plugins_folder = "/var/lib/kubelet/plugins";
   std::string pod_uid;
   bool rolling_update = false;
-  bool short_keys = false;
   bool short_pool_names = false;
-  bool no_nodepartition_alias = false;
-  bool dranet_alias = false;
   bool no_shared_counters = false;
+  bool no_device_metadata = false;
   int rescan = 60;
   int orphan_check = 600;
   int repair_delay = 5000;
@@ -54,13 +60,16 @@ struct AgentFlags {
 
 struct ControllerFlags {
   CommonFlags common;
+  AttributeFlags attributes;
   std::string ns;
   std::string pod_name;
   std::string agent_selector;
   int grace = 120;
+  std::string simulated;
 };
 
 constexpr int kDay = 86400;
+constexpr int kMaxQps = 10000;
 
 CLI::Option* text(CLI::App& app, const char* flag, std::string& value, const char* variable,
                   const char* meaning, const char* type) {
@@ -101,7 +110,18 @@ void add_common_flags(CLI::App& app, CommonFlags& flags) {
   text(app, "--http-address", flags.http_address, "HTTP_ADDRESS", "Where HTTP listens", "ADDRESS");
   number(app, "--http-port", flags.http_port, "HTTP_PORT",
          "Port of /metrics, /healthz and /readyz; -1: none", -1, kMaxPort);
+  number(app, "--kube-api-qps", flags.qps, "KUBE_API_QPS",
+         "Requests a second to the API server, in the long run; twice as many at once", 1, kMaxQps);
   text(app, "--log-level", flags.log_level, "LOG_LEVEL", std::string(kLogLevels).c_str(), "LEVEL");
+}
+
+void add_attribute_flags(CLI::App& app, AttributeFlags& flags) {
+  toggle(app, "--short-attribute-names", flags.short_keys, "SHORT_ATTRIBUTE_NAMES",
+         "Own attributes without the driver's name in front");
+  toggle(app, "--no-nodepartition-alias", flags.no_nodepartition_alias, "NO_NODEPARTITION_ALIAS",
+         "Do not publish nodepartition.dra.k8s.io/numaNode");
+  toggle(app, "--dranet-alias", flags.dranet_alias, "DRANET_ALIAS",
+         "Also publish dra.net/numaNode");
 }
 
 void add_agent_flags(CLI::App& app, AgentFlags& flags) {
@@ -119,16 +139,13 @@ void add_agent_flags(CLI::App& app, AgentFlags& flags) {
   toggle(app, "--rolling-update", flags.rolling_update, "ROLLING_UPDATE",
          "Let two agents overlap on a node; for kubelets from 1.33 on, needs --pod-uid");
 
-  toggle(app, "--short-attribute-names", flags.short_keys, "SHORT_ATTRIBUTE_NAMES",
-         "Own attributes without the driver's name in front");
+  add_attribute_flags(app, flags.attributes);
   toggle(app, "--short-pool-names", flags.short_pool_names, "SHORT_POOL_NAMES",
          "Pools named numaN, in a cluster of one node only");
-  toggle(app, "--no-nodepartition-alias", flags.no_nodepartition_alias, "NO_NODEPARTITION_ALIAS",
-         "Do not publish nodepartition.dra.k8s.io/numaNode");
-  toggle(app, "--dranet-alias", flags.dranet_alias, "DRANET_ALIAS",
-         "Also publish dra.net/numaNode");
   toggle(app, "--no-shared-counters", flags.no_shared_counters, "NO_SHARED_COUNTERS",
          "Never offer a PF beside its VFs: each pool is one slice then");
+  toggle(app, "--no-device-metadata", flags.no_device_metadata, "NO_DEVICE_METADATA",
+         "Do not give containers files that say what their devices are");
 
   number(app, "--rescan-seconds", flags.rescan, "RESCAN_SECONDS",
          "Pause between looks at the devices that no event asked for", 1, kDay);
@@ -151,6 +168,12 @@ void add_controller_flags(CLI::App& app, ControllerFlags& flags) {
        "SELECTOR");
   number(app, "--grace-seconds", flags.grace, "GRACE_SECONDS",
          "How long a node has to be gone, or without an agent, before its slices are", 0, kDay);
+  text(
+      app, "--simulated-topology", flags.simulated, "SIMULATED_TOPOLOGY",
+      "Topology file: its machines that are nodes of the cluster without an agent get slices as if "
+      "they had one",
+      "FILE");
+  add_attribute_flags(app, flags.attributes);
 }
 
 Refusal wrong(const std::string& what) {
@@ -163,7 +186,14 @@ CommonSettings settings_of(const CommonFlags& flags) {
           .api_version = flags.api_version,
           .health = {.address = flags.health_address, .port = flags.health_port},
           .http = {.address = flags.http_address, .port = flags.http_port},
-          .log_level = flags.log_level};
+          .log_level = flags.log_level,
+          .qps = flags.qps};
+}
+
+AttributeNames settings_of(const AttributeFlags& flags) {
+  return {.short_keys = flags.short_keys,
+          .nodepartition_alias = !flags.no_nodepartition_alias,
+          .dranet_alias = flags.dranet_alias};
 }
 
 std::expected<Settings, Refusal> settings_of(const AgentFlags& flags) {
@@ -179,11 +209,10 @@ std::expected<Settings, Refusal> settings_of(const AgentFlags& flags) {
                        .plugins_folder = flags.plugins_folder,
                        .pod_uid = flags.pod_uid,
                        .rolling_update = flags.rolling_update,
-                       .short_keys = flags.short_keys,
+                       .attributes = settings_of(flags.attributes),
                        .short_pool_names = flags.short_pool_names,
-                       .nodepartition_alias = !flags.no_nodepartition_alias,
-                       .dranet_alias = flags.dranet_alias,
                        .shared_counters = !flags.no_shared_counters,
+                       .device_metadata = !flags.no_device_metadata,
                        .rescan = std::chrono::seconds(flags.rescan),
                        .orphan_check = std::chrono::seconds(flags.orphan_check),
                        .repair_delay = std::chrono::milliseconds(flags.repair_delay)};
@@ -196,7 +225,9 @@ std::expected<Settings, Refusal> settings_of(const ControllerFlags& flags) {
       .ns = flags.ns,
       .identity = fmt::format("{}_{:08x}", flags.pod_name, std::random_device()()),
       .agent_selector = flags.agent_selector,
-      .grace = std::chrono::seconds(flags.grace)};
+      .grace = std::chrono::seconds(flags.grace),
+      .simulated = flags.simulated,
+      .attributes = settings_of(flags.attributes)};
 }
 
 }  // namespace
@@ -211,7 +242,9 @@ std::expected<Settings, Refusal> read_settings(int argc, const char* const* argv
   add_agent_flags(*agent, agent_flags);
   ControllerFlags controller_flags;
   auto* const controller = app.add_subcommand(
-      "controller", "Remove the slices of nodes that are gone or no longer served");
+      "controller",
+      "Remove the slices of nodes that are gone or no longer served, and publish those "
+      "of simulated ones");
   add_controller_flags(*controller, controller_flags);
   try {
     app.parse(argc, argv);

@@ -26,6 +26,14 @@ struct CommonSettings {
   Listen health;                     ///< gRPC health
   Listen http;                       ///< /metrics, /healthz, /readyz
   std::string log_level;
+  int qps = 100;  ///< requests a second to the API server, in the long run
+};
+
+/// The attributes of devices that readers differ about.
+struct AttributeNames {
+  bool short_keys = false;
+  bool nodepartition_alias = true;
+  bool dranet_alias = false;
 };
 
 struct AgentSettings {
@@ -40,11 +48,10 @@ struct AgentSettings {
   std::string pod_uid;          ///< this pod's
   bool rolling_update = false;  ///< sockets with names of this pod's own
 
-  bool short_keys = false;
+  AttributeNames attributes;
   bool short_pool_names = false;
-  bool nodepartition_alias = true;
-  bool dranet_alias = false;
   bool shared_counters = true;  ///< where the API server has them
+  bool device_metadata = true;  ///< for containers, in files
 
   std::chrono::seconds rescan{60};
   std::chrono::seconds orphan_check{600};
@@ -57,6 +64,8 @@ struct ControllerSettings {
   std::string identity;             ///< this replica's, unique
   std::string agent_selector;       ///< label selector of the agents' pods; empty: not asked
   std::chrono::seconds grace{120};  ///< before slices of a node that nobody serves go
+  std::filesystem::path simulated;  ///< topology file of the simulated nodes; empty: none
+  AttributeNames attributes;        ///< of their devices
 };
 
 using Settings = std::variant<AgentSettings, ControllerSettings>;

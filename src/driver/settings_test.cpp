@@ -27,8 +27,9 @@ TEST(Settings, OnlyTheNodesNameIsNeeded) {
   EXPECT_EQ(settings->common.driver, dra::DriverName("mock-accel.example.com"));
   EXPECT_EQ(settings->cdi_root, "/var/run/cdi");
   EXPECT_EQ(settings->common.health.port, 51515);
-  EXPECT_TRUE(settings->nodepartition_alias);
+  EXPECT_TRUE(settings->attributes.nodepartition_alias);
   EXPECT_TRUE(settings->shared_counters);
+  EXPECT_TRUE(settings->device_metadata);
 }
 
 TEST(Settings, VariablesStandInForFlags) {
@@ -54,6 +55,7 @@ TEST(Settings, AControllerSaysWhereItRuns) {
   EXPECT_EQ(settings->ns, "system");
   EXPECT_EQ(settings->grace, std::chrono::seconds(5));
   EXPECT_EQ(settings->agent_selector, "");
+  EXPECT_EQ(settings->simulated, "");
   EXPECT_TRUE(settings->identity.starts_with("p1_"));
   EXPECT_NE(settings->identity,
             read<ControllerSettings>({"controller", "--namespace", "system", "--pod-name", "p1"})

@@ -95,6 +95,9 @@ struct ListOptions {
   std::string label_selector = {};  ///< "app=x,tier!=y"
   std::string field_selector = {};  ///< "spec.driver=x,spec.nodeName=y"
   std::size_t page_size = 500;      ///< objects a request; 0: all at once
+  /// Takes from each object what nobody here reads, page by page, so that a large collection is
+  /// never whole in memory. May be empty.
+  std::function<void(nlohmann::json& object)> trim = {};
 };
 
 enum class PatchType : std::uint8_t {

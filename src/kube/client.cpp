@@ -281,6 +281,7 @@ class Client::Implementation {
       auto page = object_of(operation, limits);
       if (!page) return page;
       if (!(*page)["items"].is_array()) (*page)["items"] = json::array();  // Go's nil is null
+      if (options.trim) std::ranges::for_each((*page)["items"], options.trim);
       next = text_at(*page, {"metadata", "continue"});
       if (whole.is_null()) {
         whole = *std::move(page);

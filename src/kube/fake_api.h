@@ -73,6 +73,7 @@ class FakeApi final : public Api {
     for (const auto& [path, object] : objects_) {
       if (is_in(collection, path) && matches(object, options.field_selector)) {
         items.push_back(object);
+        if (options.trim) options.trim(items.back());
       }
     }
     return Json{{"items", items}, {"metadata", {{"resourceVersion", std::to_string(version_)}}}};

@@ -136,7 +136,8 @@ class Watch::Implementation {
     auto listed = api_.list(collection_,
                             {.label_selector = settings_.label_selector,
                              .field_selector = settings_.field_selector,
-                             .page_size = settings_.page_size},
+                             .page_size = settings_.page_size,
+                             .trim = settings_.trim},
                             {.stop = stop});
     if (!listed) return std::unexpected(std::move(listed).error());
     std::string version = version_of(*listed);
@@ -193,6 +194,7 @@ class Watch::Implementation {
     succeed();
     if (event.type == WatchEvent::Type::bookmark) return;
     count(&WatchStatistics::events);
+    if (settings_.trim) settings_.trim(event.object);
     const std::string key = key_of(event.object);
     if (event.type == WatchEvent::Type::deleted) {
       if (find(key) != nullptr) take_out(key, event.object);

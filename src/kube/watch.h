@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -43,6 +44,9 @@ struct WatchSettings {
   std::string label_selector = {};
   std::string field_selector = {};
   std::size_t page_size = 500;
+  /// Takes from each object what nobody here reads, before it is kept or handed on. Metadata's
+  /// name, namespace, uid and resourceVersion have to stay. May be empty.
+  std::function<void(nlohmann::json& object)> trim = {};
   /// How long one watch request lasts, chosen anew between this and twice as long, so that
   /// thousands of nodes don't come back at the same moment.
   std::chrono::seconds timeout{300};

@@ -184,6 +184,29 @@ Component scheduler(const ControlPlane& plane) {
           .probe = ask_ready(plane, plane.ports.scheduler)};
 }
 
+Component kwok(const ControlPlane& plane) {
+  const std::string address = fmt::format("127.0.0.1:{}", plane.simulation->ports.kwok);
+  return {
+      .name = "kwok",
+      .command = {.argv = {plane.simulation->kwok, option("kubeconfig", plane.folder.kubeconfig()),
+                           option("config", plane.simulation->stages), "--manage-all-nodes=false",
+                           "--node-lease-duration-seconds=40",
+                           option("manage-nodes-with-label-selector", kSimulatedSelector),
+                           option("server-address", address)}},
+      .probe = ask(plane, {"--server", "http://" + address, "get", "--raw", "/healthz"})};
+}
+
+Component simulation(const ControlPlane& plane) {
+  const std::string port = std::to_string(plane.simulation->ports.controller);
+  return {.name = "simulation",
+          .command = {.argv = {plane.simulation->driver, "controller", "--namespace=default",
+                               "--pod-name=lab", option("kubeconfig", plane.folder.kubeconfig()),
+                               option("simulated-topology", folder_of(plane).simulated_topology()),
+                               "--kube-api-qps=1000", "--healthcheck-port=-1",
+                               "--http-address=127.0.0.1", option("http-port", port)}},
+          .probe = ask(plane, {"--server", "http://127.0.0.1:" + port, "get", "--raw", "/readyz"})};
+}
+
 FileText client_file(const ControlPlane& plane, const fs::path& path, std::string_view name) {
   const KubernetesFolder folder = folder_of(plane);
   return {.path = path,
@@ -216,6 +239,12 @@ std::vector<Preparation> control_plane_preparations(const fs::path& make_certifi
     all.emplace_back(client_file(plane, folder.kubeconfig(client), client));
   }
   if (!plane.nodes.empty()) all.emplace_back(egress_file(plane));
+  if (plane.simulation) {
+    all.emplace_back(
+        FileText{.path = folder.simulated_topology(), .text = plane.simulation->topology});
+    all.emplace_back(
+        FileText{.path = folder.simulated_nodes(), .text = node_objects(*plane.simulation)});
+  }
   return all;
 }
 
@@ -229,10 +258,28 @@ Command ask_nodes_ready(const ControlPlane& plane) {
   return ask(plane, words);
 }
 
+Command make_simulated_nodes(const ControlPlane& plane) {
+  return ask(plane, {"create", "--filename", folder_of(plane).simulated_nodes()});
+}
+
+Command list_ready_simulated_nodes(const ControlPlane& plane) {
+  return ask(plane,
+             {"get", "nodes", "--selector", kSimulatedSelector,
+              R"(--output=jsonpath={range .items[?(@.status.phase=="Running")]}x{"\n"}{end})"});
+}
+
+Command list_simulated_slices(const ControlPlane& plane) {
+  return ask(plane, {"get", "resourceslices", "--output=name", "--selector", kSimulatedSelector});
+}
+
 std::vector<Component> components(const ControlPlane& plane) {
   std::vector<Component> all = {etcd(plane), apiserver(plane), controller_manager(plane),
                                 scheduler(plane)};
   if (!plane.nodes.empty()) all.push_back(network(plane));
+  if (plane.simulation) {
+    all.push_back(kwok(plane));
+    all.push_back(simulation(plane));
+  }
   return all;
 }
 

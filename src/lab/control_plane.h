@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "lab/kubernetes_version.h"
 #include "lab/preparation.h"
 #include "lab/run_folder.h"
+#include "lab/simulation.h"
 
 namespace mockdev::lab {
 
@@ -33,6 +35,7 @@ struct ControlPlane {
   ControlPlanePorts ports;
   std::filesystem::path program;   ///< mock-device, for the machines' network
   std::vector<NodeAddress> nodes;  ///< machines that are its nodes
+  std::optional<Simulation> simulation = {};
 };
 
 /// A process of the control plane.
@@ -54,6 +57,15 @@ struct Component {
 
 /// Succeeds once all of the nodes are ready.
 [[nodiscard]] Command ask_nodes_ready(const ControlPlane& plane);
+
+/// Makes the simulated Node objects, of which there are none yet.
+[[nodiscard]] Command make_simulated_nodes(const ControlPlane& plane);
+
+/// Prints a line for each simulated node that is ready.
+[[nodiscard]] Command list_ready_simulated_nodes(const ControlPlane& plane);
+
+/// Prints a line for each slice of a simulated node.
+[[nodiscard]] Command list_simulated_slices(const ControlPlane& plane);
 
 /// The components in the order in which they start. They end in the reverse one: an API server
 /// whose etcd is gone does not end when it is told to.

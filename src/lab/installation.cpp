@@ -33,6 +33,7 @@ Result<Installation> installation() {
   }
   return Installation{.program = program,
                       .server = folder / "mock-accel-server",
+                      .driver = folder / "mock-accel-dra-driver",
                       .pause = (folder / "../libexec/mock-device/pause").lexically_normal(),
                       .data = data};
 }

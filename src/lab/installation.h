@@ -13,6 +13,7 @@ namespace mockdev::lab {
 struct Installation {
   std::filesystem::path program;  ///< this program
   std::filesystem::path server;   ///< mock-accel-server
+  std::filesystem::path driver;   ///< mock-accel-dra-driver
   std::filesystem::path pause;    ///< first process of a pod, for a container image
   std::filesystem::path data;     ///< share/mock-device: abi, kernel, lab, VERSION
 

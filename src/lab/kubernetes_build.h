@@ -13,8 +13,7 @@
 namespace mockdev::lab {
 
 /// Builds the programs of a control plane, kubectl, kubelet and kube-proxy of this version, which
-/// are then in the recipe's folder itself. Takes ten minutes on a small computer. Where there is no
-/// go command, Debian's is unpacked for it.
+/// are then in the recipe's folder itself. Takes ten minutes on a small computer.
 [[nodiscard]] Result<Recipe> kubernetes_recipe(const Installation& installation,
                                                const Builder& builder, KubernetesVersion version);
 

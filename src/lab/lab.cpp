@@ -87,6 +87,10 @@ class Launch {
       all.push_back({.title = "etcd",
                      .perform = [this] { return ensure(plan_.cache(), plan_.etcd_recipe()); }});
     }
+    if (plan_.kwok_recipe()) {
+      all.push_back({.title = "kwok",
+                     .perform = [this] { return ensure(plan_.cache(), *plan_.kwok_recipe()); }});
+    }
     if (plan_.has_machines()) {
       all.push_back({.title = "QEMU", .perform = [this] { return find_qemu(); }});
       all.push_back({.title = "guest image",
@@ -112,6 +116,9 @@ class Launch {
     }
     if (plan_.has_kubernetes() && plan_.has_machines()) {
       all.push_back({.title = "nodes", .perform = [this] { return wait_for_nodes(); }});
+    }
+    if (plan_.kwok_recipe()) {
+      all.push_back({.title = "simulated nodes", .perform = [this] { return simulate_nodes(); }});
     }
     return all;
   }
@@ -178,6 +185,39 @@ class Launch {
       }
       if (work_.interrupt.wait(kPause)) return interrupted();
     }
+  }
+
+  /// Until kwok says that all are ready and the controller has published their devices.
+  Result<std::string> simulate_nodes() const {
+    const ControlPlane plane = plan_.control_plane();
+    const RunOptions options{.interrupt = &work_.interrupt};
+    const auto made = run_checked(make_simulated_nodes(plane), options);
+    if (!made) return std::unexpected(made.error());
+    const std::size_t wanted = slice_count(*plane.simulation);
+    const std::size_t nodes = plane.simulation->nodes.size();
+    // At least as much as one small computer has been seen to take for each.
+    const auto end =
+        Clock::now() + std::chrono::seconds(60) + nodes * std::chrono::milliseconds(500);
+    while (true) {
+      const auto ready = count_lines(list_ready_simulated_nodes(plane));
+      if (!ready) return std::unexpected(ready.error());
+      const auto slices = count_lines(list_simulated_slices(plane));
+      if (!slices) return std::unexpected(slices.error());
+      auto outcome = fmt::format("{} of {} ready, {} of {} slices", *ready, nodes, *slices, wanted);
+      if (*ready >= nodes && *slices >= wanted) return outcome;
+      if (Clock::now() > end) return fail("not ready in time: {}", outcome);
+      work_.progress.note(outcome);
+      constexpr std::chrono::milliseconds kPause{500};
+      if (work_.interrupt.wait(kPause)) return interrupted();
+    }
+  }
+
+  /// Of the output of a question; none for one that got no answer.
+  [[nodiscard]] Result<std::size_t> count_lines(const Command& question) const {
+    const auto asked = run(question, {.interrupt = &work_.interrupt});
+    if (!asked) return std::unexpected(asked.error());
+    if (asked->exit_code != 0) return 0;
+    return static_cast<std::size_t>(std::ranges::count(asked->output, '\n'));
   }
 
   Result<std::string> find_qemu() const {
@@ -342,6 +382,7 @@ Result<std::string> dry_run(const UpOptions& options) {
     if (plan->kubernetes_recipe()) add_recipe(plan->cache(), *plan->kubernetes_recipe());
     add_recipe(plan->cache(), plan->etcd_recipe());
   }
+  if (plan->kwok_recipe()) add_recipe(plan->cache(), *plan->kwok_recipe());
   if (plan->has_machines()) {
     if (plan->qemu_recipe()) add_recipe(plan->cache(), *plan->qemu_recipe());
     add_recipe(plan->cache(), plan->guest_recipe());

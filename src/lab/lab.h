@@ -54,6 +54,10 @@ struct UpOptions {
   std::optional<KubernetesVersion> kubernetes;
   /// A folder of Kubernetes' programs, ready to run. Empty: they are built, unless they are cached.
   std::filesystem::path kubernetes_programs;
+  /// So many nodes that no machine is behind, with eight devices each. Takes Kubernetes.
+  std::optional<unsigned> simulated_nodes;
+  /// A topology file whose machines are such nodes, instead of a number of them.
+  std::filesystem::path simulated_topology;
   /// Virtual CPUs of each machine, rounded up so that every NUMA node has the same number of them.
   /// Empty: 2, or one a NUMA node where that is more.
   std::optional<unsigned> cpus;
@@ -99,7 +103,8 @@ struct NodeStatus {
 };
 
 struct ComponentStatus {
-  std::string name;  ///< "etcd", "apiserver", "controller-manager", "scheduler", "network"
+  /// "etcd", "apiserver", "controller-manager", "scheduler", "network", "kwok", "simulation"
+  std::string name;
   bool running;
   pid_t pid;  ///< 0: never started
   std::filesystem::path log;
@@ -183,6 +188,8 @@ enum class LogSource : std::uint8_t {
   controller_manager,
   scheduler,
   network,
+  kwok,
+  simulation,
 };
 
 struct LogOptions {

@@ -33,6 +33,10 @@ std::string_view component_name(LogSource source) {
       return "scheduler";
     case LogSource::network:
       return "network";
+    case LogSource::kwok:
+      return "kwok";
+    case LogSource::simulation:
+      return "simulation";
     case LogSource::serial:
     case LogSource::qemu:
     case LogSource::server:

@@ -5,6 +5,7 @@
 
 #include <fmt/ranges.h>
 
+#include "base/file.h"
 #include "lab/kernel_modules.h"
 #include "lab/kubernetes_build.h"
 #include "lab/kvm.h"
@@ -63,6 +64,7 @@ Result<Plan> Plan::make(const UpOptions& options) {
   Plan plan(std::move(*parts), std::move(*builder), std::move(*folder), Cache(std::move(*caches)));
   if (auto done = plan.choose_topology(options); !done) return fail_input(done.error());
   if (auto done = plan.choose_kubernetes(options); !done) return fail_input(done.error());
+  if (auto done = plan.choose_simulation(options); !done) return fail_input(done.error());
   if (plan.has_kubernetes()) {
     if (auto done = plan.choose_kubernetes_recipes(); !done) return std::unexpected(done.error());
   }
@@ -106,10 +108,55 @@ Result<void> Plan::choose_kubernetes_recipes() {
                                   builder_);
   if (!etcd) return std::unexpected(etcd.error());
   etcd_recipe_ = std::move(*etcd);
-  const auto ports = free_ports(3);
+  if (simulation_) {
+    auto kwok = lab::kwok_recipe(installation_, builder_);
+    if (!kwok) return std::unexpected(kwok.error());
+    kwok_recipe_ = std::move(*kwok);
+    simulation_->kwok = cache_.folder(*kwok_recipe_) / "kwok";
+    simulation_->stages = cache_.folder(*kwok_recipe_) / "stages.yaml";
+    simulation_->driver = installation_.driver;
+  }
+  return choose_ports();
+}
+
+Result<void> Plan::choose_ports() {
+  const auto ports = free_ports(5);
   if (!ports) return std::unexpected(ports.error());
   ports_ = {
       .apiserver = ports->at(0), .controller_manager = ports->at(1), .scheduler = ports->at(2)};
+  if (simulation_) simulation_->ports = {.kwok = ports->at(3), .controller = ports->at(4)};
+  return {};
+}
+
+Result<void> Plan::choose_simulation(const UpOptions& options) {
+  const bool by_file = !options.simulated_topology.empty();
+  if (!options.simulated_nodes && !by_file) return {};
+  if (options.simulated_nodes && by_file) {
+    return fail("simulated-nodes: a topology file says how many there are: leave out one of both");
+  }
+  if (!has_kubernetes()) {
+    return fail("simulated nodes take Kubernetes: add --kubernetes {}", kubernetes_minors().back());
+  }
+  Simulation simulation{};
+  std::string name = "simulated-nodes";
+  if (by_file) {
+    name = options.simulated_topology.native();
+    auto text = read_file(options.simulated_topology, topology::kMaxFileSize);
+    if (!text) return std::unexpected(text.error());
+    simulation.topology = std::move(*text);
+  } else {
+    simulation.topology = simulated_topology(*options.simulated_nodes);
+  }
+  auto topology = topology::parse(simulation.topology);
+  if (!topology) return fail("{}", topology::describe(topology.error(), name));
+  simulation.nodes = std::move(topology->nodes);
+  for (const topology::Node& node : nodes_) {
+    if (std::ranges::find(simulation.nodes, node.name, &topology::Node::name) !=
+        simulation.nodes.end()) {
+      return fail("{}: {} is the name of a machine of the lab's", name, node.name);
+    }
+  }
+  simulation_ = std::move(simulation);
   return {};
 }
 
@@ -195,7 +242,8 @@ ControlPlane Plan::control_plane() const {
       .folder = folder_,
       .ports = ports_,
       .program = installation_.program,
-      .nodes = addresses()};
+      .nodes = addresses(),
+      .simulation = simulation_};
 }
 
 std::vector<NodeAddress> Plan::addresses() const {

@@ -59,6 +59,8 @@ class Plan {
   [[nodiscard]] const Recipe& etcd_recipe() const { return etcd_recipe_; }
   /// Only with Kubernetes.
   [[nodiscard]] ControlPlane control_plane() const;
+  /// Only with simulated nodes.
+  [[nodiscard]] const std::optional<Recipe>& kwok_recipe() const { return kwok_recipe_; }
 
   /// Fill the run folder: folders, keys, configuration, payload disk.
   [[nodiscard]] std::vector<Preparation> preparations() const;
@@ -78,6 +80,8 @@ class Plan {
   [[nodiscard]] Result<void> choose_recipes();
   [[nodiscard]] Result<void> choose_kubernetes(const UpOptions& options);
   [[nodiscard]] Result<void> choose_kubernetes_recipes();
+  [[nodiscard]] Result<void> choose_simulation(const UpOptions& options);
+  [[nodiscard]] Result<void> choose_ports();
   [[nodiscard]] std::vector<NodeAddress> addresses() const;
   [[nodiscard]] std::optional<ClusterCard> cluster_card(std::size_t node) const;
   void add_machine_preparations(std::vector<Preparation>& all) const;
@@ -101,6 +105,8 @@ class Plan {
   std::filesystem::path kubernetes_programs_;  ///< ready-made; empty: built
   std::optional<Recipe> kubernetes_recipe_;
   Recipe etcd_recipe_;
+  std::optional<Recipe> kwok_recipe_;
+  std::optional<Simulation> simulation_;
   ControlPlanePorts ports_ = {};
 };
 

@@ -51,6 +51,8 @@ struct KubernetesFolder {
   /// Where the API server enters the cluster's networks.
   [[nodiscard]] std::filesystem::path egress_socket() const { return path / "egress"; }
   [[nodiscard]] std::filesystem::path egress_file() const { return path / "egress.json"; }
+  [[nodiscard]] std::filesystem::path simulated_topology() const { return path / "simulated.yaml"; }
+  [[nodiscard]] std::filesystem::path simulated_nodes() const { return path / "nodes.json"; }
   [[nodiscard]] std::filesystem::path etcd_data() const { return path / "etcd-data"; }
   [[nodiscard]] std::filesystem::path etcd_socket() const { return path / "etcd"; }
 };

@@ -29,6 +29,11 @@ struct Place {
   std::size_t numa;
   std::optional<std::size_t> device;  ///< none: one of a bare count
   int line;
+
+  /// An entry of a machine with a count is read once a machine.
+  [[nodiscard]] bool is_same_entry(const Place& other) const {
+    return std::tie(node, numa, device) == std::tie(other.node, other.numa, other.device);
+  }
 };
 
 std::string path_of(const Place& place) {
@@ -64,7 +69,9 @@ struct NumaDraft {
 };
 
 struct NodeDraft {
+  int line = 0;
   Given<std::string> name;
+  Given<unsigned> count;
   std::optional<std::vector<NumaDraft>> numa;
 };
 
@@ -300,6 +307,7 @@ class Reader {
   // A node.
 
   void read_node(const Value& value, const std::string& path, NodeDraft& node) {
+    node.line = value.line;
     const std::size_t before = problems_.size() + unreported_;
     read_fields(value, path, kNodeFields, node);
     if (problems_.size() + unreported_ != before) return;
@@ -318,6 +326,11 @@ class Reader {
       return;
     }
     node.name.value = value.text;
+  }
+
+  void read_count(const Value& value, const std::string& path, NodeDraft& node) {
+    node.count = {.value = read_number(value, path, 1U, kMaxCount, "one entry can stand for"),
+                  .line = value.line};
   }
 
   void read_numa_nodes(const Value& value, const std::string& path, NodeDraft& node) {
@@ -347,7 +360,7 @@ class Reader {
     if (value.kind == Value::Kind::text) {
       const auto count = read_number(value, path, 0U, kMaxSlots, "a NUMA node can have");
       numa.counted = true;
-      if (!count || !has_room(*count, value, path)) return;
+      if (!count || !has_room(*count, value.line, path)) return;
       DeviceDraft plain;
       plain.line = value.line;
       numa.devices.assign(*count, plain);
@@ -357,17 +370,17 @@ class Reader {
       report(value.line,
              fmt::format("{}: {} devices are more than the {} that a NUMA node can have", path,
                          value.items.size(), kMaxSlots));
-    } else if (has_room(value.items.size(), value, path)) {
+    } else if (has_room(value.items.size(), value.line, path)) {
       numa.devices = read_list(value, path, &Reader::read_device);
     }
   }
 
   /// Counts devices; whether they still fit into the topology. Reports the first that do not.
-  bool has_room(std::size_t devices, const Value& value, const std::string& path) {
+  bool has_room(std::size_t devices, int line, const std::string& path) {
     const bool had_room = devices_ <= kMaxDevices;
     devices_ += devices;
     if (had_room && devices_ > kMaxDevices) {
-      report(value.line, fmt::format("{}: more than {} devices up to here", path, kMaxDevices));
+      report(line, fmt::format("{}: more than {} devices up to here", path, kMaxDevices));
     }
     return devices_ <= kMaxDevices;
   }
@@ -437,19 +450,44 @@ class Reader {
   std::vector<Node> make_nodes(const std::vector<NodeDraft>& drafts) {
     std::vector<Node> nodes;
     nodes.reserve(drafts.size());
-    std::map<std::string_view, int> names;
+    std::map<std::string, int, std::less<>> lines;
     for (std::size_t i = 0; i < drafts.size(); ++i) {
-      const auto& [name, numa] = drafts[i];
-      if (!name.value || !numa) continue;
-      const auto [first, added] = names.emplace(*name.value, name.line);
-      if (!added) {
-        report(name.line, fmt::format("nodes[{}].name: {} is given twice, first on line {}", i,
-                                      *name.value, first->second));
-        continue;
+      const NodeDraft& draft = drafts[i];
+      if (!draft.name.value || draft.count.wrong() || !draft.numa) continue;
+      const std::size_t before = problems_.size() + unreported_;
+      for (const std::string& name : names_for(i, draft)) {
+        const auto [first, added] = lines.emplace(name, draft.name.line);
+        if (added) {
+          nodes.push_back({.name = name, .numa = make_numa_nodes(i, name, *draft.numa)});
+        } else {
+          report(draft.name.line, fmt::format("nodes[{}].name: {} is given twice, first on line {}",
+                                              i, name, first->second));
+        }
+        // What is wrong with one is wrong with all of its kind.
+        if (problems_.size() + unreported_ != before) break;
       }
-      nodes.push_back({.name = *name.value, .numa = make_numa_nodes(i, *name.value, *numa)});
     }
     return nodes;
+  }
+
+  /// The names of the machines that an entry stands for. None, and a report, if they are too many.
+  std::vector<std::string> names_for(std::size_t node, const NodeDraft& draft) {
+    const std::string& name = *draft.name.value;
+    if (!draft.count.value) return {name};
+    const unsigned count = *draft.count.value;
+    std::size_t devices = 0;
+    for (const NumaDraft& numa : *draft.numa) devices += numa.devices.size();
+    if (!has_room(devices * (count - 1), draft.line, fmt::format("nodes[{}]", node))) return {};
+    std::vector<std::string> names;
+    for (unsigned number = 0; number < count; ++number) {
+      names.push_back(fmt::format("{}-{}", name, number));
+    }
+    if (names.back().size() > kMaxNodeName) {
+      report(draft.name.line, fmt::format("nodes[{}].name: {} has more than {} characters", node,
+                                          names.back(), kMaxNodeName));
+      return {};
+    }
+    return names;
   }
 
   std::vector<NumaNode> make_numa_nodes(std::size_t node, const std::string& name,
@@ -550,6 +588,11 @@ class Reader {
     place.line = std::max(draft.uuid.line, draft.line);
     const auto [first, added] = uuids_.emplace(uuid, place);
     if (added) return;
+    if (first->second.is_same_entry(place)) {
+      report(place.line, fmt::format("{}.uuid: {} can't be that of each of several machines",
+                                     path_of(place), uuid));
+      return;
+    }
     report(place.line, fmt::format("{}.uuid: {} is also that of {} on line {}", path_of(place),
                                    uuid, path_of(first->second), first->second.line));
   }
@@ -564,8 +607,9 @@ class Reader {
       {.name = "pf_device", .read = &Reader::read_pci_id<&PciIds::pf_device>},
       {.name = "vf_device", .read = &Reader::read_pci_id<&PciIds::vf_device>},
   }};
-  static constexpr std::array<Field<NodeDraft>, 2> kNodeFields = {{
+  static constexpr std::array<Field<NodeDraft>, 3> kNodeFields = {{
       {.name = "name", .read = &Reader::read_name},
+      {.name = "count", .read = &Reader::read_count},
       {.name = "numa", .read = &Reader::read_numa_nodes},
   }};
   static constexpr std::array<Field<NumaDraft>, 2> kNumaFields = {{
@@ -632,13 +676,16 @@ Result<Topology> load(const std::filesystem::path& path) {
   if (!text) return std::unexpected(text.error());
   auto topology = parse(*text);
   if (topology) return *std::move(topology);
+  return fail("{}", describe(topology.error(), path.native()));
+}
+
+std::string describe(const std::vector<Problem>& problems, const std::string& file) {
   std::vector<std::string> lines;
-  for (const Problem& problem : topology.error()) {
-    const std::string where =
-        problem.line == 0 ? path.native() : fmt::format("{}:{}", path.native(), problem.line);
+  for (const Problem& problem : problems) {
+    const std::string where = problem.line == 0 ? file : fmt::format("{}:{}", file, problem.line);
     lines.push_back(fmt::format("{}: {}", where, problem.message));
   }
-  return fail("{}", fmt::join(lines, "\n"));
+  return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
 std::string socket_name(const Node& node, const Device& device) {

@@ -19,6 +19,7 @@ namespace mockdev::topology {
 
 // Limits of a topology.
 inline constexpr ByteCount kMaxFileSize = 1_MiB;
+inline constexpr unsigned kMaxCount = 20'000;        ///< machines of one entry
 inline constexpr unsigned kMaxNumaNodes = 8;         ///< of a machine
 inline constexpr unsigned kMaxSlots = 32;            ///< of a NUMA node, numbered from 1
 inline constexpr std::size_t kMaxDevices = 200'000;  ///< of a topology: 5,000 dense machines
@@ -88,6 +89,9 @@ struct Problem {
 /// Reads the text of a topology file. On failure: every problem that there is (the first hundred
 /// of very many), in the order of lines, at least one. Never throws, whatever the text.
 [[nodiscard]] std::expected<Topology, std::vector<Problem>> parse(std::string_view yaml);
+
+/// The problems, one a line: "`file`:`line`: `message`".
+[[nodiscard]] std::string describe(const std::vector<Problem>& problems, const std::string& file);
 
 /// Reads a topology file of at most kMaxFileSize. The error has one line a problem,
 /// "`path`:`line`: `message`".

@@ -308,6 +308,31 @@ TEST(Topology, ReadsFiveThousandDenseMachines) {
   EXPECT_EQ(topology->nodes.at(4999).numa.at(1).devices.at(15).name, "mock31");
 }
 
+TEST(Topology, AnEntryMayStandForManyMachines) {
+  const auto topology =
+      parse("nodes: [{name: sim, count: 3, numa: [{devices: 2}]}, {name: sim, numa: [{}]}]");
+  ASSERT_TRUE(topology);
+  ASSERT_THAT(topology->nodes, SizeIs(4));
+  EXPECT_EQ(topology->nodes[0].name, "sim-0");
+  EXPECT_EQ(topology->nodes[2].name, "sim-2");
+  EXPECT_EQ(topology->nodes[3].name, "sim");
+  EXPECT_NE(topology->nodes[0].numa[0].devices[0].uuid, topology->nodes[1].numa[0].devices[0].uuid);
+}
+
+TEST(Topology, RefusesMachinesThatCanNotBeMany) {
+  EXPECT_THAT(problems("nodes: [{name: a, count: 0, numa: [{}]}]"),
+              ElementsAre(HasSubstr("nodes[0].count: 0 is less than 1")));
+  EXPECT_THAT(problems("nodes: [{name: a, count: 20000, numa: [{devices: 32}]}]"),
+              ElementsAre("1: nodes[0]: more than 200000 devices up to here"));
+  EXPECT_THAT(problems("nodes: [{name: " + std::string(62, 'a') + ", count: 2, numa: [{}]}]"),
+              ElementsAre(HasSubstr("a-1 has more than 63 characters")));
+  EXPECT_THAT(problems("nodes: [{name: a-1, numa: [{}]}, {name: a, count: 9, numa: [{}]}]"),
+              ElementsAre(HasSubstr("a-1 is given twice")));
+  EXPECT_THAT(problems("nodes: [{name: a, count: 9, numa: [{devices: [{uuid: "
+                       "5d1f0f9a-7a52-4f0c-9f0e-1b1c5a3b6f01}]}]}]"),
+              ElementsAre(HasSubstr("can't be that of each of several machines")));
+}
+
 TEST(Topology, BoundsDevicesHoweverTheyAreWritten) {
   std::string text =
       "nodes:\n- {name: a, numa: &m [{devices: 32}, {devices: 32}, {devices: 32}]}\n";

@@ -26,13 +26,15 @@ class Cluster(Lab):
     def kubectl(self, *arguments, manifest=None, check=True):
         """Runs kubectl, with objects (dictionaries) on its standard input. Gives its output."""
         text = "".join(f"---\n{json.dumps(one)}\n" for one in manifest or ())
-        done = subprocess.run([PROGRAMS / "mock-device", "kubectl", "--lab", self.name, "--",
-                               *map(str, arguments)], input=text, text=True, capture_output=True,
-                              timeout=PATIENCE, check=False)
+        done = subprocess.run([*self.kubectl_command(), *map(str, arguments)], input=text, text=True,
+                              capture_output=True, timeout=PATIENCE, check=False)
         if check and done.returncode != 0:
             raise AssertionError(f"kubectl {arguments} gave {done.returncode}\n"
                                  f"{done.stdout}{done.stderr}")
         return done.stdout if check else done
+
+    def kubectl_command(self):
+        return [PROGRAMS / "mock-device", "kubectl", "--lab", self.name, "--"]
 
     def create(self, *objects):
         self.kubectl("create", "-f", "-", manifest=objects)

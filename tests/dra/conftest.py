@@ -56,11 +56,12 @@ class Agent:
         (self.dev / name).touch()
 
     def start(self, *flags, program=PROGRAMS / "mock-accel-dra-driver", environment=None,
-              probes=True):
+              probes=True, wrapped=()):
+        """`wrapped` are the words of a command that becomes the agent."""
         health, http = (self.health_port, self.http_port) if probes else (-1, -1)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [program, "node-agent", "--node-name", self.node, "--kubeconfig", self.kubeconfig,
+                [*wrapped, program, "node-agent", "--node-name", self.node, "--kubeconfig", self.kubeconfig,
                  "--sysfs", self.sysfs.root, "--dev", self.dev, "--cdi-root", self.cdi,
                  "--registrar-directory", self.registry,
                  "--plugins-directory", self.folder / "plugins",
@@ -105,6 +106,11 @@ class Agent:
     def described(self):
         """Names of the CDI files."""
         return sorted(path.name for path in self.cdi.glob("*")) if self.cdi.exists() else []
+
+    def documented(self):
+        """UIDs of the claims that have metadata files."""
+        folder = self.folder / "plugins" / DRIVER / "dra-device-metadata"
+        return sorted(path.name for path in folder.glob("*"))
 
 
 @pytest.fixture(scope="session")

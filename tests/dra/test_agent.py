@@ -47,7 +47,8 @@ def test_prepares_and_unprepares(agent, allocated, service):
     assert [(list(one.request_names), one.pool_name, one.device_name, list(one.cdi_device_ids))
             for one in prepared.devices] == [
         ([f"r{number}"], f"{agent.node}/numa{number}", f"mock{number}",
-         [f"k8s.{DRIVER}/claim={uid(claim)}-mock{number}"]) for number in (0, 1)]
+         [f"k8s.{DRIVER}/claim={uid(claim)}-mock{number}",
+          f"k8s.{DRIVER}/claim={uid(claim)}-metadata.r{number}"]) for number in (0, 1)]
     assert agent.owner("mock0") == agent.owner("mock1") == uid(claim)
     spec = json.loads((agent.cdi / cdi_file(claim)).read_text())
     assert spec["containerEdits"]["env"] == ["MOCK_ACCEL_DEVICES=mock0,mock1"]
@@ -71,6 +72,40 @@ def test_the_settings_of_a_claim_reach_its_containers(agent, allocated):
     wrong = allocated("mock1", config=config | {"colour": "red"})
     assert "parameters: colour: there is no such field" in kubelet.prepare(wrong)[uid(wrong)].error
     assert agent.owner("mock1") == ""
+
+
+def test_containers_can_read_what_their_devices_are(agent, allocated, slices):
+    agent.start()
+    kubelet = agent.kubelet()
+    agent.ready()
+    claim = allocated("mock1")
+    assert kubelet.prepare(claim)[uid(claim)].error == ""
+    spec = json.loads((agent.cdi / cdi_file(claim)).read_text())
+    mount = spec["devices"][1]["containerEdits"]["mounts"][0]
+    assert mount["containerPath"] == (
+        "/var/run/kubernetes.io/dra-device-attributes/resourceclaims/"
+        f"{claim['metadata']['name']}/r0/{DRIVER}-metadata.json")
+    text = Path(mount["hostPath"]).read_text()
+    newest, end = json.JSONDecoder().raw_decode(text)
+    oldest = json.loads(text[end:])
+    assert newest["apiVersion"] == "metadata.resource.k8s.io/v1beta1"
+    assert newest | {"apiVersion": "metadata.resource.k8s.io/v1alpha1"} == oldest
+    assert newest["requests"] == [
+        {"name": "r0", "devices": [{"driver": DRIVER, "pool": f"{agent.node}/numa1",
+                                    "name": "mock1",
+                                    "attributes": slices.devices()["mock1"]["attributes"]}]}]
+    assert agent.documented() == [uid(claim)]
+    assert kubelet.unprepare(claim)[uid(claim)].error == ""
+    assert not agent.documented()
+
+
+def test_without_metadata_there_is_none(agent, allocated):
+    agent.start("--no-device-metadata")
+    kubelet = agent.kubelet()
+    claim = allocated("mock0")
+    [device] = kubelet.prepare(claim)[uid(claim)].devices
+    assert list(device.cdi_device_ids) == [f"k8s.{DRIVER}/claim={uid(claim)}-mock0"]
+    assert not agent.documented()
 
 
 def test_every_claim_has_an_answer(agent, allocated):
@@ -117,8 +152,8 @@ def test_a_killed_agent_comes_back_to_what_it_was(agent, allocated, slices):
 
 
 @pytest.mark.skipif(not FAULTY_AGENT.exists(), reason="needs the build of the preset faults")
-@pytest.mark.parametrize("point", ["device-taken", "all-taken", "cdi-written", "cdi-removed",
-                                   "device-freed"])
+@pytest.mark.parametrize("point", ["device-taken", "all-taken", "metadata-written", "cdi-written",
+                                   "cdi-removed", "metadata-removed", "device-freed"])
 def test_death_at_any_point_loses_nothing(agent, allocated, point):
     claim = allocated("mock0", "mock1")
     agent.start(program=FAULTY_AGENT,
@@ -130,12 +165,12 @@ def test_death_at_any_point_loses_nothing(agent, allocated, point):
     assert agent.process.wait(PATIENCE) == 137
     agent.start()
     kubelet = agent.kubelet()
-    if point in ("device-taken", "all-taken", "cdi-written"):
+    if point in ("device-taken", "all-taken", "metadata-written", "cdi-written"):
         assert kubelet.prepare(claim)[uid(claim)].error == ""
         assert agent.owner("mock0") == agent.owner("mock1") == uid(claim)
     assert kubelet.unprepare(claim)[uid(claim)].error == ""
     assert agent.owner("mock0") == agent.owner("mock1") == ""
-    assert not agent.described()
+    assert not agent.described() and not agent.documented()
 
 
 def test_what_claims_left_that_are_gone_is_freed(agent, allocated, plane):

@@ -58,9 +58,12 @@ class Controllers:
                                              "resourceSliceCount": 1}, "devices": []}})
 
     def slices(self):
-        found = self.plane.get("resourceslices", "--field-selector",
-                               f"spec.driver={self.driver}")["items"]
-        return sorted(one["metadata"]["name"].removeprefix(f"{self.name}-") for one in found)
+        return sorted(one["metadata"]["name"].removeprefix(f"{self.name}-")
+                      for one in self.whole_slices())
+
+    def whole_slices(self):
+        return self.plane.get("resourceslices", "--field-selector",
+                              f"spec.driver={self.driver}")["items"]
 
     def clean_up(self):
         for process in self.processes.values():
@@ -115,3 +118,71 @@ def test_another_takes_over(controllers, how):
     eventually(lambda: controllers.leader() == "b", "another leader", PATIENCE)
     controllers.add_slice("gone")
     eventually(lambda: controllers.slices() == [], "no slice", PATIENCE)
+
+
+@pytest.fixture
+def topology(tmp_path):
+    """Ten machines of two NUMA nodes with two accelerators each."""
+    def write(name):
+        file = tmp_path / "topology.yaml"
+        file.write_text(f"nodes: [{{name: {name}, count: 10, numa: [{{devices: 2}}, "
+                        "{devices: [{memory: 1GiB}, {}]}]}]")
+        return file
+    return write
+
+
+def test_simulated_nodes_get_slices(controllers, topology):
+    for number in range(3):
+        controllers.add_node(f"sim-{number}")
+    file = topology(controllers.node("sim"))
+    controllers.start("a", "--simulated-topology", file, "--agent-selector", "app=agent",
+                      "--grace-seconds", "0")
+    expected = [f"00000-{controllers.driver}-{controllers.node(f'sim-{number}')}-numa{numa}"
+                for number in range(3) for numa in (0, 1)]
+    eventually(lambda: controllers.slices() == expected, "two slices a node", PATIENCE)
+    slices = controllers.whole_slices()
+    [device, _] = slices[1]["spec"]["devices"]
+    assert device["capacity"] == {"memory": {"value": "1Gi"}}
+    assert device["attributes"]["resource.kubernetes.io/numaNode"] == {"int": 1}
+    assert slices[0]["metadata"]["ownerReferences"][0]["kind"] == "Node"
+
+    # One that joins gets its own; one that somebody removes comes back.
+    controllers.add_node("sim-7")
+    eventually(lambda: len(controllers.slices()) == 8, "slices of the new node", PATIENCE)
+    controllers.plane.kubectl("delete", "resourceslice", expected[0])
+    eventually(lambda: len(controllers.slices()) == 8, "the slice again", PATIENCE)
+
+    # Another leader finds nothing to do.
+    before = {one["metadata"]["name"]: one["metadata"]["resourceVersion"]
+              for one in controllers.whole_slices()}
+    assert controllers.end("a", signal.SIGTERM) == 0
+    controllers.start("b", "--simulated-topology", file)
+    eventually(lambda: controllers.leader() == "b", "another leader", PATIENCE)
+    controllers.add_node("sim-8")
+    eventually(lambda: len(controllers.slices()) == 10, "slices of the new node", PATIENCE)
+    after = {one["metadata"]["name"]: one["metadata"]["resourceVersion"]
+             for one in controllers.whole_slices()}
+    assert before.items() <= after.items()
+
+
+def test_a_simulated_node_may_get_an_agent(controllers, topology):
+    for number in range(2):
+        controllers.add_node(f"sim-{number}")
+    controllers.plane.create(
+        {"apiVersion": "v1", "kind": "Pod",
+         "metadata": {"name": "agent", "namespace": controllers.name, "labels": {"app": "agent"}},
+         "spec": {"nodeName": controllers.node("sim-0"),
+                  "containers": [{"name": "a", "image": "localhost/none"}]}})
+    controllers.start("a", "--simulated-topology", topology(controllers.node("sim")),
+                      "--agent-selector", "app=agent", "--grace-seconds", "0")
+    eventually(lambda: len(controllers.slices()) == 2, "slices of one node", PATIENCE)
+    assert all(controllers.node("sim-1") in name for name in controllers.slices())
+
+
+def test_a_wrong_topology_ends_the_controller(controllers, tmp_path):
+    file = tmp_path / "topology.yaml"
+    file.write_text("nodes: [{name: a, numa: [{devices: 33}]}]")
+    controllers.start("a", "--simulated-topology", file)
+    assert controllers.processes["a"].wait(PATIENCE) == 2
+    assert f"{file}:1: nodes[0].numa[0].devices: 33 is more than the 32" in (
+        tmp_path / "a.log").read_text()

@@ -11,7 +11,7 @@ namespace {
 
 using lab::LogSource;
 
-constexpr std::array<std::pair<std::string_view, LogSource>, 8> kSources = {{
+constexpr std::array<std::pair<std::string_view, LogSource>, 10> kSources = {{
     {"serial", LogSource::serial},
     {"qemu", LogSource::qemu},
     {"server", LogSource::server},
@@ -19,6 +19,8 @@ constexpr std::array<std::pair<std::string_view, LogSource>, 8> kSources = {{
     {"apiserver", LogSource::apiserver},
     {"controller-manager", LogSource::controller_manager},
     {"scheduler", LogSource::scheduler},
+    {"kwok", LogSource::kwok},
+    {"simulation", LogSource::simulation},
     {"network", LogSource::network},
 }};
 

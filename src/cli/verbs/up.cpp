@@ -103,16 +103,24 @@ void declare(Command& command) {
                 "Kubernetes' programs are in this folder, ready to run. Without it: they are built "
                 "and kept.",
                 {.kind = Values::Kind::folders});
+  command.value("--simulated-nodes", parse_count, up.simulated_nodes, "N",
+                "So many nodes that no machine is behind: kwok plays their kubelets, and each has "
+                "eight devices on two NUMA nodes.");
+  command.value("--simulated-topology", parse_path, up.simulated_topology, "FILE",
+                "Such nodes as a topology file says, instead of a number of them.",
+                {.kind = Values::Kind::files});
   command.flag("--dry-run", options->dry_run, "Prints the commands instead of running them.");
   command.runs([options](Console& console, const Program&) { return run(*options, console); });
 }
 
-constexpr std::array<Verb::Example, 3> kExamples = {{
+constexpr std::array<Verb::Example, 4> kExamples = {{
     {.line = "mock-device up", .meaning = "Starts the lab \"default\"."},
     {.line = "mock-device up --lab big --topology ./big.yaml --memory 4GiB",
      .meaning = "Starts a second lab beside it, from a file."},
     {.line = "mock-device up --nodes 0 --kubernetes 1.36",
      .meaning = "Starts a Kubernetes that has no nodes, in seconds."},
+    {.line = "mock-device up --nodes 0 --kubernetes 1.36 --simulated-nodes 1000",
+     .meaning = "Starts a Kubernetes with a thousand nodes for a scheduler to look at."},
 }};
 
 }  // namespace

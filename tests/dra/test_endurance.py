@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same things very often; `make soak` does them ten and thirty times as often as `make test`."""
+
+import os
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+
+import grpc
+import pytest
+
+from api import Api
+from conftest import DRIVER, PATIENCE
+from lab import ROOT
+
+FAULTY_AGENT = ROOT / "build" / "faults" / "bin" / "mock-accel-dra-driver"
+POINTS = ["device-taken", "all-taken", "metadata-written", "cdi-written", "cdi-removed",
+          "metadata-removed", "device-freed"]
+KILLS = int(os.environ.get("MOCK_DEVICE_KILLS", "100"))
+CLAIMS = int(os.environ.get("MOCK_DEVICE_CLAIMS", "300"))
+
+
+def uid(claim):
+    return claim["metadata"]["uid"]
+
+
+def devices_of(claim):
+    return [one["device"] for one in claim["status"]["allocation"]["devices"]["results"]]
+
+
+def check(agent, claims):
+    """What holds at every moment, however it was reached."""
+    described, documented = agent.described(), agent.documented()
+    for claim in claims:
+        owners = {agent.owner(device) for device in devices_of(claim)}
+        assert owners <= {"", uid(claim)}
+        if f"k8s.{DRIVER}-claim_{uid(claim)}.json" in described:
+            # A container may start with it.
+            assert owners == {uid(claim)} and uid(claim) in documented
+
+
+@pytest.mark.skipif(not FAULTY_AGENT.exists(), reason="needs the build of the preset faults")
+def test_sudden_death_again_and_again(agent, allocated):
+    for number in range(2, 6):
+        agent.add(f"mock{number}", f"pci0000:10/0000:10:0{number}.0/0000:3{number}:00.0")
+    claims = [allocated("mock0"), allocated("mock1"), allocated("mock2", "mock3", "mock4", "mock5")]
+    # The sequence of a failure can be had again.
+    seed = int(os.environ.get("MOCK_DEVICE_SEED", time.time_ns() % 1_000_000))
+    print(f"MOCK_DEVICE_SEED={seed}")
+    chance = random.Random(seed)
+    for _ in range(KILLS):
+        if chance.random() < 0.5:
+            agent.start(program=FAULTY_AGENT, probes=False,
+                        environment={"MOCK_ACCEL_CRASH_AT": chance.choice(POINTS)})
+            kubelet, killer = agent.kubelet(), None
+        else:
+            agent.start(probes=False)
+            kubelet = agent.kubelet()
+            killer = threading.Timer(chance.random() * 0.05, agent.process.kill)
+            killer.start()
+        claim = chance.choice(claims)
+        try:
+            for _ in range(2):
+                call = chance.choice([kubelet.prepare, kubelet.unprepare])
+                assert call(claim)[uid(claim)].error == ""
+                check(agent, claims)
+        except grpc.RpcError as error:
+            assert error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+        if killer:
+            killer.join()
+        agent.kill()
+        agent.processes.remove(agent.process)
+        check(agent, claims)
+    agent.start()
+    kubelet = agent.kubelet()
+    for claim in claims:
+        assert kubelet.prepare(claim)[uid(claim)].error == ""
+        assert {agent.owner(device) for device in devices_of(claim)} == {uid(claim)}
+    for claim in claims:
+        assert kubelet.unprepare(claim)[uid(claim)].error == ""
+        assert {agent.owner(device) for device in devices_of(claim)} == {""}
+    assert not agent.described() and not agent.documented()
+
+
+def resident(pid):
+    """Memory of a process's own, in KiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1])
+    raise AssertionError("no RssAnon")
+
+
+def test_many_claims_in_a_row(agent, kubeconfig):
+    """Each is made, allocated, prepared, unprepared and deleted; restarts in between."""
+    api, claims = Api(kubeconfig), "namespaces/default/resourceclaims"
+    agent.start()
+    kubelet = agent.kubelet()
+    agent.ready()
+    first = None
+    for number in range(CLAIMS):
+        if number and number % 1000 == 0:
+            agent.process.send_signal(random.choice([signal.SIGKILL, signal.SIGTERM]))
+            agent.process.wait(PATIENCE)
+            agent.start()
+            kubelet = agent.kubelet()
+            first = None
+        name = f"{agent.node}-{number}"
+        claim = api.call("POST", claims, {
+            "metadata": {"name": name},
+            "spec": {"devices": {"requests": [
+                {"name": "r0", "exactly": {"deviceClassName": "any"}}]}}})
+        device = f"mock{number % 2}"
+        claim["status"] = {"allocation": {"devices": {"results": [
+            {"request": "r0", "driver": DRIVER, "pool": f"{agent.node}/numa{number % 2}",
+             "device": device}]}}}
+        claim = api.call("PUT", f"{claims}/{name}/status", claim)
+        assert kubelet.prepare(claim)[uid(claim)].error == ""
+        assert agent.owner(device) == uid(claim)
+        assert kubelet.unprepare(claim)[uid(claim)].error == ""
+        api.call("DELETE", f"{claims}/{name}")
+        if number % 1000 == 50:
+            first = resident(agent.process.pid)
+    assert not agent.described() and not agent.documented()
+    assert agent.owner("mock0") == agent.owner("mock1") == ""
+    if first:
+        # What it costs after a thousand claims more is what it cost after fifty.
+        assert resident(agent.process.pid) < first * 1.25 + 1024

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API server is replaced by one that serves other versions, under a running agent."""
+
+import os
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+from cluster import ControlPlane, new_name
+from conftest import PATIENCE
+from lab import eventually
+
+
+class ReplaceablePlane(ControlPlane):
+    """Its API server may be started again with other versions of resource.k8s.io."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.server = None
+        self.status_at_start = self.status()["kubernetes"]
+        pid = self.pids()["apiserver"]
+        self.command = Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
+        self.folder = os.readlink(f"/proc/{pid}/cwd")
+
+    def kubectl_command(self):
+        # mock-device does not ask a lab of which a part has died.
+        return [f"{self.status_at_start['programs']}/kubectl", "--kubeconfig",
+                self.status_at_start["kubeconfig"]]
+
+    def replace(self, without):
+        """A server that does not serve these versions any more."""
+        if self.server:
+            self.end_server()
+        else:
+            os.kill(self.pids()["apiserver"], 9)
+        command = list(self.command)
+        for version in without:
+            command = [word.replace(f"/{version}=true", f"/{version}=false") for word in command]
+        self.server = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # Its own informers ask for v1: such a server never says that it is ready.
+        eventually(lambda: self.kubectl("get", "--raw", "/version", check=False).returncode == 0,
+                   "an API server", PATIENCE)
+
+    def end_server(self):
+        if self.server:
+            self.server.kill()
+            self.server.wait(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def plane():
+    plane = ReplaceablePlane(new_name("upgrade"))
+    yield plane
+    plane.end_server()
+    plane.down()
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(plane):
+    return plane.status()["kubernetes"]["kubeconfig"]
+
+
+def versions_asked(agent):
+    return [line for line in agent.log.read_text().splitlines() if "beginning anew" in line]
+
+
+def test_a_version_that_is_removed(agent, slices, plane):
+    agent.start()
+    agent.kubelet()
+    agent.ready()
+    before = slices.versions()
+    plane.replace(without=["v1"])
+    eventually(lambda: versions_asked(agent), "the agent to notice", PATIENCE)
+    assert "is now 1." in versions_asked(agent)[0] and "v1beta2" in versions_asked(agent)[0]
+    kubelet = agent.kubelet()
+    agent.ready()
+    assert {one["metadata"]["name"]: one["metadata"]["resourceVersion"]
+            for one in slices.get("v1beta2")} == before
+    claim = {"metadata": {"namespace": "default", "name": "none", "uid": str(uuid.uuid4())}}
+    assert "not found" in kubelet.prepare(claim)[claim["metadata"]["uid"]].error
+    agent.sysfs.set("mock0", "health", "degraded")
+    eventually(lambda: [taint["value"] for taint in slices.devices("v1beta2")["mock0"].get("taints", [])]
+               == ["degraded"], "the taint", PATIENCE)
