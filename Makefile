@@ -10,7 +10,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mock-device
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-vm image test test-all unit lint fuzz soak bench fresh format install clean clean-cache
+.PHONY: help setup build demo demo-vm image test test-all unit test-matrix lint fuzz soak bench fresh format install clean clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ lint: build ## formatting, clang-tidy, kernel checks, shellcheck
 
 fuzz: setup ## fuzz each target for SECONDS (default an hour); found inputs are kept
 	@$(PYTHON) scripts/fuzz.py $(or $(SECONDS),3600)
+
+test-matrix: build ## the driver's tests with Kubernetes 1.31, 1.34 and 1.37, or VERSIONS="1.32 1.33"
+	@cmake --preset faults >/dev/null && cmake --build --preset faults --target mock-accel-dra-driver
+	@$(PYTHON) scripts/matrix.py $(VERSIONS)
 
 soak: build ## kill and claim a thousand times; takes a quarter of an hour
 	@cmake --preset faults >/dev/null && cmake --build --preset faults --target mock-accel-dra-driver

@@ -24,5 +24,5 @@ function(mock_protos NAME FOLDER)
   target_compile_options(${NAME} PRIVATE -w)
   set_target_properties(${NAME} PROPERTIES UNITY_BUILD OFF)  # names of one file repeat in the next
   target_include_directories(${NAME} SYSTEM PUBLIC ${GENERATED})
-  target_link_libraries(${NAME} PUBLIC gRPC::grpc++ protobuf::libprotobuf)
+  target_link_libraries(${NAME} PUBLIC mock_grpc)
 endfunction()

@@ -55,11 +55,11 @@ Words boot_options(const MachineSpec& spec) {
     return id;
   }();
   return {"-kernel", spec.image.kernel(), "-initrd", spec.image.initrd(), "-append",
-          // quiet, apparmor, mitigations: each takes a second or more under TCG.
+          // quiet, mitigations, AppArmor: each takes a second or more under TCG. Nodes have
+          // AppArmor, since those of most clusters have.
           fmt::format("console=ttyS0 net.ifnames=0 pci=hpiosize=0 quiet loglevel=3 mitigations=off "
-                      "apparmor=0 audit=0 "
-                      "systemd.hostname={} systemd.machine_id={}",
-                      spec.node.name, machine_id),
+                      "{}audit=0 systemd.hostname={} systemd.machine_id={}",
+                      spec.cluster ? "" : "apparmor=0 ", spec.node.name, machine_id),
           "-smbios",
           fmt::format("type=11,path={},path={}",
                       escaped(spec.folder.path() / "credential-ssh.authorized_keys.root"),

@@ -15,7 +15,7 @@ import yaml
 class Api:
     """resource.k8s.io, as the user of a kubeconfig with a client certificate."""
 
-    def __init__(self, kubeconfig, version="v1"):
+    def __init__(self, kubeconfig, version):
         config = yaml.safe_load(Path(kubeconfig).read_text(encoding="utf-8"))
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         url = urlsplit(cluster["server"])

@@ -48,11 +48,12 @@ class Kubelet:
         self.registration = connect(f"unix:{registration_socket}")
         self.module, self.path = getattr(messages, SERVICES[service][0]), SERVICES[service][1]
         self.plugin = None
+        self.patience = PATIENCE
 
     def call(self, channel, path, request, response):
         return channel.unary_unary(path, request_serializer=type(request).SerializeToString,
                                    response_deserializer=response.FromString)(
-                                       request, timeout=PATIENCE, wait_for_ready=True)
+                                       request, timeout=self.patience, wait_for_ready=True)
 
     def register(self):
         """The whole handshake. Gives what the plugin said of itself."""

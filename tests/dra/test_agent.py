@@ -11,6 +11,7 @@ import pytest
 from conftest import DRIVER, PATIENCE
 from kubelet import Kubelet
 from lab import ROOT, eventually
+from resource_api import MINOR
 
 # The agent that dies where it is told to (fault_points.h): cmake --build --preset faults
 FAULTY_AGENT = ROOT / "build" / "faults" / "bin" / "mock-accel-dra-driver"
@@ -33,7 +34,8 @@ def test_registers_with_a_new_kubelet(agent):
     info = kubelet.register()
     assert (info.type, info.name) == ("DRAPlugin", DRIVER)
     assert info.endpoint == str(agent.folder / "plugins" / DRIVER / "dra.sock")
-    assert info.supported_versions[0] == "v1.DRAPlugin"
+    first = {31: "1.0.0", 32: "v1beta1.DRAPlugin", 33: "v1beta1.DRAPlugin"}
+    assert info.supported_versions[0] == first.get(MINOR, "v1.DRAPlugin")
     agent.ready()
 
 

@@ -3,24 +3,19 @@
 MOCK_DEVICE_KUBECONFIG names."""
 
 import os
-import subprocess
-import uuid
+import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = Path(os.environ.get("MOCK_DEVICE_BIN", ROOT / "build" / "release" / "bin"))
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / folder) for folder in ("integration", "cluster")]
+
+from cluster import ControlPlane, new_name  # noqa: E402
+from lab import PROGRAMS  # noqa: E402
+
 CONFORMANCE = PROGRAMS / "kube-conformance-tests"
-
-# Seconds. Ends a hung test; only the first build of Kubernetes on a machine takes long.
-PATIENCE = 300
-BUILD_PATIENCE = 3600
-
-
-def mock_device(*arguments, timeout=PATIENCE):
-    return subprocess.run([PROGRAMS / "mock-device", *arguments], text=True, timeout=timeout,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
+PATIENCE = 300  # seconds
 
 
 @pytest.fixture(scope="session")
@@ -30,13 +25,10 @@ def kubeconfig(tmp_path_factory):
     if given:
         yield Path(given)
         return
-    name = f"kube-{uuid.uuid4().hex[:8]}"
-    mock_device("up", "--nodes", "0", "--kubernetes", "1.36", "--lab", name,
-                timeout=BUILD_PATIENCE)
+    plane = ControlPlane(new_name("kube"))
     try:
-        raw = mock_device("kubectl", "--lab", name, "--", "config", "view", "--raw", "--flatten")
         path = tmp_path_factory.mktemp("kube") / "config"
-        path.write_text(raw)
+        path.write_text(plane.kubectl("config", "view", "--raw", "--flatten"))
         yield path
     finally:
-        mock_device("down", "--lab", name)
+        plane.down()

@@ -1,0 +1,126 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Times and memory of the DRA driver's node agent against a real API server, one row a figure:
+name | value | target | ok.
+
+    bench/driver_bench.py
+
+MOCK_DEVICE_BIN is the folder of the programs (default: build/release/bin). The machine is made of
+files. One claim at a time: it is made and allocated, and then prepared and unprepared by a kubelet
+that is part of this program. Beside each preparation the same client gets the same claim from the
+API server, the only request that the preparation makes: the ratio is what the driver adds.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("MOCK_DEVICE_BIN", str(ROOT / "build" / "release" / "bin"))
+sys.path[:0] = [str(ROOT / "tests" / folder) for folder in ("dra", "integration", "cluster", "cli")]
+
+from agent import DRIVER, Agent  # noqa: E402
+from api import Api  # noqa: E402
+from cluster import ControlPlane, new_name  # noqa: E402
+from kubelet import Messages  # noqa: E402
+
+CLAIMS = 500
+CLAIMS_PATH = "namespaces/default/resourceclaims"
+
+
+def timed(call):
+    """Milliseconds, and what came of it."""
+    begin = time.perf_counter()
+    outcome = call()
+    return (time.perf_counter() - begin) * 1000, outcome
+
+
+def percentile(values, part):
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
+
+
+def row(name, value, unit, target=None):
+    if target is None:
+        print(f"{name} | {value:.2f} {unit} | |")
+    else:
+        print(f"{name} | {value:.2f} {unit} | <= {target} {unit} | "
+              f"{'yes' if value <= target else 'NO'}")
+
+
+def allocated(api, agent, number):
+    name = f"{agent.node}-{number}"
+    claim = api.call("POST", CLAIMS_PATH, {
+        "metadata": {"name": name},
+        "spec": {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "any"}}]}}})
+    claim["status"] = {"allocation": {"devices": {"results": [
+        {"request": "r", "driver": DRIVER, "pool": f"{agent.node}/numa0", "device": "mock0"}]}}}
+    return api.call("PUT", f"{CLAIMS_PATH}/{name}/status", claim)
+
+
+def check(answers):
+    for answer in answers.values():
+        if answer.error:
+            sys.exit(answer.error)
+
+
+def claims(api, agent, kubelet):
+    prepares, unprepares, gets = [], [], []
+    for number in range(CLAIMS):
+        claim = allocated(api, agent, number)
+        path = f"{CLAIMS_PATH}/{claim['metadata']['name']}"
+        took, _ = timed(lambda: api.call("GET", path))  # pylint: disable=W0640
+        gets.append(took)
+        took, answers = timed(lambda: kubelet.prepare(claim))  # pylint: disable=W0640
+        check(answers)
+        prepares.append(took)
+        took, answers = timed(lambda: kubelet.unprepare(claim))  # pylint: disable=W0640
+        check(answers)
+        unprepares.append(took)
+        api.call("DELETE", path)
+    for part, name in ((0.5, "median"), (0.99, "p99")):
+        row(f"prepare a claim, {name} of {CLAIMS}", percentile(prepares, part), "ms")
+        row(f"unprepare a claim, {name} of {CLAIMS}", percentile(unprepares, part), "ms")
+        row(f"get a claim from the API server, {name} of {CLAIMS}", percentile(gets, part), "ms")
+    row("prepare to get, medians", percentile(prepares, 0.5) / percentile(gets, 0.5), "times")
+
+
+def requests(agent):
+    """To the API server, for claims."""
+    return sum(int(float(line.split()[-1])) for line in agent.page("/metrics")[1].splitlines()
+               if "api_requests_total" in line and "resourceclaims" in line)
+
+
+def resident(agent):
+    text = Path(f"/proc/{agent.process.pid}/status").read_text()
+    values = {line.split(":")[0]: int(line.split()[1]) for line in text.splitlines() if "kB" in line}
+    return values["VmRSS"] / 1024, values["RssAnon"] / 1024
+
+
+def main():
+    plane = ControlPlane(new_name("bench"))
+    try:
+        kubeconfig = plane.status()["kubernetes"]["kubeconfig"]
+        api = Api(kubeconfig, "v1")
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as messages:
+            agent = Agent(Path(folder), kubeconfig, Messages(Path(messages)))
+            agent.add("mock0", "pci0000:10/0000:10:00.0/0000:11:00.0", numa_node=0)
+            plane.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": agent.node}})
+            agent.start()
+            try:
+                kubelet = agent.kubelet()
+                agent.ready()
+                claims(api, agent, kubelet)
+                row("requests a claim", requests(agent) / CLAIMS, "", 1.01)
+                total, own = resident(agent)
+                row("resident memory", total, "MiB", 12)
+                row("of which the process's own", own, "MiB")
+            finally:
+                agent.kill()
+    finally:
+        plane.down()
+
+
+if __name__ == "__main__":
+    main()
