@@ -280,6 +280,10 @@ class Client::Implementation {
       operation.request.target += query.text();
       auto page = object_of(operation, limits);
       if (!page) return page;
+      // What 1.31 calls the metadata of a list of ResourceSlices.
+      if (const auto alias = page->find("listMeta"); alias != page->end()) {
+        (*page)["metadata"] = json(*alias);
+      }
       if (!(*page)["items"].is_array()) (*page)["items"] = json::array();  // Go's nil is null
       if (options.trim) std::ranges::for_each((*page)["items"], options.trim);
       next = text_at(*page, {"metadata", "continue"});

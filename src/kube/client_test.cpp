@@ -119,6 +119,15 @@ TEST(Client, TakesAListWithoutItems) {
   EXPECT_EQ((*list)["items"], json::array());
 }
 
+TEST(Client, KnowsWhatAnOldServerCallsTheMetadataOfAList) {
+  ScriptedServer server({replies({{"listMeta", {{"resourceVersion", "7"}, {"continue", "x"}}}}),
+                         replies({{"listMeta", {{"resourceVersion", "7"}}}})});
+  const auto list = client_of(server.url())->list(kPods, {.page_size = 1});
+  ASSERT_TRUE(list) << list.error().message;
+  EXPECT_EQ((*list)["metadata"]["resourceVersion"], "7");
+  EXPECT_EQ(server.requests().size(), 2U);
+}
+
 TEST(Client, SendsWritesAsTheApiWantsThem) {
   ScriptedServer server({replies(json::object())});
   const auto client = client_of(server.url());

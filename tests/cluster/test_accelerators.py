@@ -2,6 +2,7 @@
 """The DRA driver as it is deployed: its image and its manifests, on nodes with the kernel module,
 with the real kubelet, scheduler and containerd."""
 
+import json
 import subprocess
 
 import pytest
@@ -10,6 +11,7 @@ from lab import PROGRAMS, ROOT, eventually
 
 DRIVER = "mock-accel.example.com"
 EXAMPLES = ROOT / "docs" / "examples"
+METADATA = "/var/run/kubernetes.io/dra-device-attributes"
 AGENT = "system:serviceaccount:mock-device:mock-accel-node-agent"
 PATIENCE = "--timeout=300s"
 
@@ -63,6 +65,9 @@ def test_the_agent_has_no_privileges(driver):
     assert context["capabilities"] == {"drop": ["ALL"]}
     assert not context.get("privileged") and not context["allowPrivilegeEscalation"]
     assert not pod["spec"].get("hostNetwork")
+    # Under the profile that containerd has for everybody.
+    confined = driver.guest("cat /proc/$(pgrep -f -o 'mock-accel-dra-driver node-agent')/attr/current")
+    assert confined.strip() == "cri-containerd.apparmor.d (enforce)"
 
 
 def test_slices_say_where_devices_are(driver):
@@ -77,6 +82,27 @@ def test_slices_say_where_devices_are(driver):
             assert (real["node"], real["numa"]) == (spec["nodeName"], int(name[-1]))
 
 
+def test_simulated_devices_look_like_real_ones(driver):
+    """A controller publishes the same topology as another driver."""
+    status = driver.status()
+    controller = subprocess.Popen(
+        [PROGRAMS / "mock-accel-dra-driver", "controller", "--namespace", "default", "--pod-name",
+         "a", "--driver-name", "sim.example.com", "--simulated-topology", status["topology"],
+         "--kubeconfig", status["kubernetes"]["kubeconfig"], "--healthcheck-port", "-1",
+         "--http-port", "-1"], stdin=subprocess.DEVNULL)
+    try:
+        eventually(lambda: len(slices(driver)) == 6, "as many simulated slices")
+    finally:
+        controller.terminate()
+        controller.wait(60)
+    by_driver = {name: {one["spec"]["pool"]["name"]: one["spec"]["devices"]
+                        for one in slices(driver) if one["spec"]["driver"] == name}
+                 for name in (DRIVER, "sim.example.com")}
+    simulated = json.loads(json.dumps(by_driver["sim.example.com"]).replace("sim.example.com", DRIVER))
+    assert simulated == by_driver[DRIVER]
+    driver.kubectl("delete", "resourceslices", "--selector", "sim.example.com/simulated=true")
+
+
 @pytest.mark.parametrize("name", ["one-pf", "alternatives"])
 def test_a_pod_holds_one_device(driver, name):
     [[words]] = run_example(driver, name, name)
@@ -85,6 +111,13 @@ def test_a_pod_holds_one_device(driver, name):
     assert device["owner"] == claim["metadata"]["uid"]
     inside = driver.kubectl("exec", name, "--", "sh", "-c", "ls /dev/mock*")
     assert inside.split() == [f'/dev/{device["name"]}']
+    [file] = driver.kubectl("exec", name, "--", "find", "-L", METADATA, "-type", "f").split()
+    assert file.startswith(f"{METADATA}/resourceclaimtemplates/") and file.endswith(
+        f"/{DRIVER}-metadata.json")
+    metadata, _ = json.JSONDecoder().raw_decode(driver.kubectl("exec", name, "--", "cat", file))
+    assert metadata["metadata"]["uid"] == claim["metadata"]["uid"]
+    [described] = metadata["requests"][0]["devices"]
+    assert described["attributes"][f"{DRIVER}/uuid"] == {"string": words[2]}
     end_example(driver, name)
 
 

@@ -122,6 +122,7 @@ def test_every_claim_has_an_answer(agent, allocated):
     assert "it was replaced" in answers[uid(replaced)].error
 
 
+@pytest.mark.skipif(MINOR < 32, reason="1.31 does not say so in the claim's results")
 def test_admin_access_takes_nothing(agent, allocated, plane):
     agent.start()
     kubelet = agent.kubelet()
