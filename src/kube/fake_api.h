@@ -169,12 +169,13 @@ class FakeApi final : public Api {
   ApiResult<void> watch(const Resource& collection, const WatchOptions& options,
                         const std::function<void(WatchEvent&&)>& on_event,
                         const CallLimits& limits = {}) override {
+    // Before the call can be counted: who ends the watches that he has seen means this one, too.
+    const std::uint64_t generation = watch_generation();
     if (auto error = begin({.verb = "watch", .resource = collection}, limits)) {
       return std::unexpected(*error);
     }
     const std::int64_t from =
         options.resource_version.empty() ? 0 : std::stoll(options.resource_version);
-    const std::uint64_t generation = watch_generation();
     std::size_t next = 0;
     while (true) {
       std::unique_lock lock(mutex_);
