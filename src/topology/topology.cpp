@@ -329,7 +329,7 @@ class Reader {
   }
 
   void read_count(const Value& value, const std::string& path, NodeDraft& node) {
-    node.count = {.value = read_number(value, path, 1U, kMaxCount, "one entry can stand for"),
+    node.count = {.value = read_number(value, path, 1U, kMaxNodes, "a topology can have"),
                   .line = value.line};
   }
 
@@ -473,8 +473,17 @@ class Reader {
   /// The names of the machines that an entry stands for. None, and a report, if they are too many.
   std::vector<std::string> names_for(std::size_t node, const NodeDraft& draft) {
     const std::string& name = *draft.name.value;
+    const unsigned count = draft.count.value.value_or(1);
+    const bool had_room = machines_ <= kMaxNodes;
+    machines_ += count;
+    if (machines_ > kMaxNodes) {
+      if (had_room) {
+        report(draft.line,
+               fmt::format("nodes[{}]: more than {} machines up to here", node, kMaxNodes));
+      }
+      return {};
+    }
     if (!draft.count.value) return {name};
-    const unsigned count = *draft.count.value;
     std::size_t devices = 0;
     for (const NumaDraft& numa : *draft.numa) devices += numa.devices.size();
     if (!has_room(devices * (count - 1), draft.line, fmt::format("nodes[{}]", node))) return {};
@@ -628,6 +637,7 @@ class Reader {
   std::vector<Problem> problems_;
   std::size_t unreported_ = 0;
   std::size_t devices_ = 0;
+  std::size_t machines_ = 0;
   std::map<Uuid, Place> uuids_;
 };
 

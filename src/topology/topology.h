@@ -19,7 +19,7 @@ namespace mockdev::topology {
 
 // Limits of a topology.
 inline constexpr ByteCount kMaxFileSize = 1_MiB;
-inline constexpr unsigned kMaxCount = 20'000;        ///< machines of one entry
+inline constexpr unsigned kMaxNodes = 20'000;        ///< machines of a topology
 inline constexpr unsigned kMaxNumaNodes = 8;         ///< of a machine
 inline constexpr unsigned kMaxSlots = 32;            ///< of a NUMA node, numbered from 1
 inline constexpr std::size_t kMaxDevices = 200'000;  ///< of a topology: 5,000 dense machines

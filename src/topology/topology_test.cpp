@@ -326,6 +326,8 @@ TEST(Topology, RefusesMachinesThatCanNotBeMany) {
               ElementsAre("1: nodes[0]: more than 200000 devices up to here"));
   EXPECT_THAT(problems("nodes: [{name: " + std::string(62, 'a') + ", count: 2, numa: [{}]}]"),
               ElementsAre(HasSubstr("a-1 has more than 63 characters")));
+  EXPECT_THAT(problems("nodes: [{name: a, count: 20000, numa: [{}]}, {name: b, numa: [{}]}]"),
+              ElementsAre("1: nodes[1]: more than 20000 machines up to here"));
   EXPECT_THAT(problems("nodes: [{name: a-1, numa: [{}]}, {name: a, count: 9, numa: [{}]}]"),
               ElementsAre(HasSubstr("a-1 is given twice")));
   EXPECT_THAT(problems("nodes: [{name: a, count: 9, numa: [{devices: [{uuid: "
