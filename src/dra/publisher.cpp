@@ -68,6 +68,10 @@ bool is_simulated(const json& slice, const DriverName& driver) {
   return text_at(slice, {"metadata", "labels", simulated_label(driver)}) == "true";
 }
 
+kube::Resource slice_collection(const std::string& api_version) {
+  return {.group = "resource.k8s.io", .version = api_version, .plural = "resourceslices"};
+}
+
 /// One pass over all pools.
 class Publisher::Pass {
  public:
@@ -350,7 +354,7 @@ Publisher::Publisher(kube::Api& api, PublisherSettings settings)
     : api_(api), settings_(std::move(settings)) {}
 
 kube::Resource Publisher::collection() const {
-  return {.group = "resource.k8s.io", .version = settings_.api_version, .plural = "resourceslices"};
+  return slice_collection(settings_.api_version);
 }
 
 std::string Publisher::field_selector() const {
@@ -358,12 +362,34 @@ std::string Publisher::field_selector() const {
 }
 
 Result<Published> Publisher::publish(const std::vector<Pool>& pools, const std::stop_token& stop) {
-  return Pass(*this, std::nullopt, stop).run(pools);
+  return run(Pass(*this, std::nullopt, stop), pools);
 }
 
 Result<Published> Publisher::publish(const std::vector<Pool>& pools, KnownNode known,
                                      const std::stop_token& stop) {
-  return Pass(*this, std::move(known), stop).run(pools);
+  return run(Pass(*this, std::move(known), stop), pools);
+}
+
+Result<Published> Publisher::run(Pass pass, const std::vector<Pool>& pools) {
+  {
+    const std::lock_guard lock(mutex_);
+    in_pass_ = true;
+  }
+  auto published = pass.run(pools);
+  const std::lock_guard lock(mutex_);
+  in_pass_ = false;
+  for (const auto& [name, report] : std::exchange(reports_, {})) {
+    if (published && is_news(name, report)) published->overtaken = true;
+  }
+  return published;
+}
+
+void Publisher::adopt(const std::vector<json>& slices) {
+  const std::lock_guard lock(mutex_);
+  for (const json& slice : slices) {
+    versions_[text_at(slice, {"metadata", "name"})] =
+        text_at(slice, {"metadata", "resourceVersion"});
+  }
 }
 
 std::set<std::string> Publisher::names() const {
@@ -373,12 +399,20 @@ std::set<std::string> Publisher::names() const {
   return names;
 }
 
-bool Publisher::is_news(const json& slice, bool deleted) const {
+bool Publisher::saw(const json& slice, bool deleted) {
+  const std::string name = text_at(slice, {"metadata", "name"});
+  Report report{.version = text_at(slice, {"metadata", "resourceVersion"}), .deleted = deleted};
   const std::lock_guard lock(mutex_);
-  const auto known = versions_.find(text_at(slice, {"metadata", "name"}));
-  if (deleted) return known != versions_.end();
-  return known == versions_.end() ||
-         known->second != text_at(slice, {"metadata", "resourceVersion"});
+  if (!in_pass_) return is_news(name, report);
+  reports_[name] = std::move(report);
+  return false;
+}
+
+/// Needs the mutex.
+bool Publisher::is_news(const std::string& name, const Report& report) const {
+  const auto known = versions_.find(name);
+  if (report.deleted) return known != versions_.end();
+  return known == versions_.end() || known->second != report.version;
 }
 
 }  // namespace mockdev::dra

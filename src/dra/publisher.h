@@ -37,6 +37,9 @@ struct PublisherSettings {
 [[nodiscard]] std::string simulated_label(const DriverName& driver);
 [[nodiscard]] bool is_simulated(const nlohmann::json& slice, const DriverName& driver);
 
+/// The slices of all drivers and nodes.
+[[nodiscard]] kube::Resource slice_collection(const std::string& api_version);
+
 /// What somebody who watches a node knows of it, so that a pass need not ask.
 struct KnownNode {
   std::string uid;                     ///< of the Node
@@ -51,6 +54,9 @@ struct Published {
   /// The server did not keep these: its feature gates are off. Make the pools without them and
   /// publish again at once.
   DroppedFields dropped{};
+  /// Somebody else wrote or removed a slice meanwhile, by what saw() was told: another pass may be
+  /// due.
+  bool overtaken = false;
 
   [[nodiscard]] unsigned writes() const { return created + updated + deleted; }
 };
@@ -59,7 +65,7 @@ struct Published {
 /// complete when there are as many as each of them says; a generation stays as long as at most one
 /// slice of the pool changes; what is too many goes first, then what differs is replaced, then what
 /// is missing is made. Every write is conditional on what was read. Not thread-safe, except for
-/// is_news.
+/// saw and names.
 class Publisher {
  public:
   /// `api` outlives this object.
@@ -80,12 +86,24 @@ class Publisher {
 
   /// The names of the node's slices, as this object left them. Any thread.
   [[nodiscard]] std::set<std::string> names() const;
-  /// Whether a slice that a watch reports (`deleted`: as gone) is another than this object left it,
-  /// so that another pass may be due. Call it on any thread.
-  [[nodiscard]] bool is_news(const nlohmann::json& slice, bool deleted) const;
+  /// Takes these slices, of which metadata is enough, for what this object has left.
+  void adopt(const std::vector<nlohmann::json>& slices);
+  /// Tells of a slice that a watch reports (`deleted`: as gone). True: it is another than this
+  /// object left it, so that another pass may be due. During a pass always false, since the event
+  /// of a write may come before its reply: what is to be said then is in Published::overtaken. Any
+  /// thread.
+  [[nodiscard]] bool saw(const nlohmann::json& slice, bool deleted);
 
  private:
   class Pass;
+
+  /// What a watch has reported of a slice.
+  struct Report {
+    std::string version;
+    bool deleted = false;
+  };
+  [[nodiscard]] Result<Published> run(Pass pass, const std::vector<Pool>& pools);
+  [[nodiscard]] bool is_news(const std::string& name, const Report& report) const;
 
   /// What a server made of a slice that it did not store as it was sent.
   struct Altered {
@@ -98,6 +116,8 @@ class Publisher {
   std::map<std::string, Altered> altered_;  ///< by name; both normalised
   mutable std::mutex mutex_;
   std::map<std::string, std::string> versions_;  ///< resourceVersion by name, as it was last left
+  bool in_pass_ = false;
+  std::map<std::string, Report> reports_;  ///< during a pass: the last of each slice, by name
 };
 
 }  // namespace mockdev::dra

@@ -236,13 +236,41 @@ TEST_F(Publishing, NoDeviceIsOfferedByAServerThatDropsCounters) {
 TEST_F(Publishing, OwnWritesAreNoNews) {
   ASSERT_TRUE(publish());
   json slice = only_slice();
-  EXPECT_FALSE(publisher_.is_news(slice, false));
-  EXPECT_TRUE(publisher_.is_news(slice, true));
+  EXPECT_FALSE(publisher_.saw(slice, false));
+  EXPECT_TRUE(publisher_.saw(slice, true));
   slice["metadata"]["resourceVersion"] = "other";
-  EXPECT_TRUE(publisher_.is_news(slice, false));
+  EXPECT_TRUE(publisher_.saw(slice, false));
   machine_.inventory.devices.clear();
   ASSERT_TRUE(publish());
-  EXPECT_FALSE(publisher_.is_news(slice, true));
+  EXPECT_FALSE(publisher_.saw(slice, true));
+}
+
+TEST_F(Publishing, WhatItSeesDuringAPassIsJudgedAtItsEnd) {
+  machine_.add("mock9").numa_node = 1;
+  bool seen = false;
+  api_.on_store = [&](json& /*object*/) {
+    for (const auto& [path, stored] : api_.objects) {
+      if (path.find("resourceslices") == std::string::npos) continue;
+      EXPECT_FALSE(publisher_.saw(stored, false));
+      seen = true;
+    }
+  };
+  EXPECT_FALSE(publish()->overtaken) << "the event of the first write came before the second";
+  EXPECT_TRUE(seen);
+
+  machine_.add("mock10").numa_node = 1;
+  api_.on_store = [&](json& /*object*/) {
+    EXPECT_FALSE(publisher_.saw({{"metadata", {{"name", "foreign"}}}}, false));
+  };
+  EXPECT_TRUE(publish()->overtaken);
+}
+
+TEST_F(Publishing, WhatItAdoptsIsNoNews) {
+  const json slice = {{"metadata", {{"name", "s"}, {"resourceVersion", "7"}}}};
+  EXPECT_TRUE(publisher_.saw(slice, false));
+  publisher_.adopt({slice});
+  EXPECT_FALSE(publisher_.saw(slice, false));
+  EXPECT_TRUE(publisher_.saw(slice, true));
 }
 
 TEST_F(Publishing, WithoutItsNodeThereAreNoSlices) {

@@ -58,10 +58,6 @@ class Events final : public kube::WatchHandler {
   std::function<void()> on_sync_;
 };
 
-kube::Resource slices_of(const PublisherSettings& settings) {
-  return {.group = "resource.k8s.io", .version = settings.api_version, .plural = "resourceslices"};
-}
-
 }  // namespace
 
 class SimulatedNodes::Implementation {
@@ -70,7 +66,7 @@ class SimulatedNodes::Implementation {
       : api_(api),
         settings_(std::move(settings)),
         nodes_(api, {.version = "v1", .plural = "nodes"}, {.trim = trim_to_identity}, node_events_),
-        slices_(api, slices_of(settings_.publisher),
+        slices_(api, slice_collection(settings_.publisher.api_version),
                 {.field_selector = fmt::format("spec.driver={}", settings_.publisher.driver),
                  .page_size = kSlicesPerPage,
                  .trim = keep_summary},
@@ -108,18 +104,16 @@ class SimulatedNodes::Implementation {
   }
 
  private:
-  /// All that is known of a node. What is not const is the mutex's, except for the publisher, which
-  /// is that of the worker that has the node.
+  /// All that is known of a node. It is the mutex's, but the worker that has the node publishes
+  /// without.
   struct Node {
     std::string uid;                          ///< of its Node; empty: there is none
     std::map<std::string, json> slices = {};  ///< summaries, by name
     std::set<std::string> agents = {};        ///< names of pods
     std::optional<Time> due = {};
     bool in_work = false;
-    bool looked_at = false;
-    std::set<std::string> changed_meanwhile = {};  ///< names of slices
     milliseconds backoff{0};
-    std::unique_ptr<Publisher> publisher = {};
+    std::unique_ptr<Publisher> publisher = {};  ///< from the first pass on
   };
 
   // ---- News: the watches' threads ----
@@ -146,20 +140,11 @@ class SimulatedNodes::Implementation {
     } else {
       node.slices[slice_name] = slice;
     }
-    if (node.in_work) {
-      // The event of a write may come before its reply: until then it looks like somebody else's.
-      node.changed_meanwhile.insert(slice_name);
-    } else {
-      judge(name, node, slice, deleted);
+    // Before the first pass over the node nothing is news: that will see it.
+    if (node.publisher && node.publisher->saw(slice, deleted)) {
+      make_due(name, node, settings_.repair_delay);
     }
     forget_unless_known(name);
-  }
-
-  /// Needs the mutex. Before the first pass over the node nothing is news: that will see it. After
-  /// it everything is that this process has not written.
-  void judge(const std::string& name, Node& node, const json& slice, bool deleted) {
-    const bool news = node.publisher ? node.publisher->is_news(slice, deleted) : node.looked_at;
-    if (news) make_due(name, node, settings_.repair_delay);
   }
 
   void agent_changed(const json& pod, bool deleted) {
@@ -225,19 +210,8 @@ class SimulatedNodes::Implementation {
       pass(*next, node, lock, stop);
       --working_;
       node.in_work = false;
-      node.looked_at = true;
-      judge_changes(*next, node);
       forget_unless_known(*next);
       note_change();
-    }
-  }
-
-  /// Needs the mutex.
-  void judge_changes(const std::string& name, Node& node) {
-    for (const std::string& slice : std::exchange(node.changed_meanwhile, {})) {
-      const auto there = node.slices.find(slice);
-      const bool gone = there == node.slices.end();
-      judge(name, node, gone ? json{{"metadata", {{"name", slice}}}} : there->second, gone);
     }
   }
 
@@ -271,18 +245,20 @@ class SimulatedNodes::Implementation {
     if (node.uid.empty() || !node.agents.empty()) return;
     const std::string uid = node.uid;
     const auto slices = node.slices;
+    if (!node.publisher) node.publisher = make_publisher(name, slices);
     lock.unlock();
     auto devices = settings_.devices_of(NodeName(name));
     Result<Published> done;
     if (devices || has_simulated(slices)) {
       const auto pools = make_pools(devices.value_or(std::vector<discovery::Device>{}),
                                     slice_settings(name), settings_.features);
-      if (!is_right(slices, pools)) done = publish(name, uid, node, slices, pools, stop);
+      if (!is_right(slices, pools)) done = publish(uid, *node.publisher, slices, pools, stop);
     }
     if (!stop.stop_requested()) report(name, done);
     lock.lock();
     if (done) {
       node.backoff = milliseconds(0);
+      if (done->overtaken) make_due(name, node, settings_.repair_delay);
     } else if (!stop.stop_requested()) {
       node.backoff = std::clamp(node.backoff * 2, settings_.first_backoff, settings_.max_backoff);
       make_due(name, node, node.backoff);
@@ -323,33 +299,34 @@ class SimulatedNodes::Implementation {
     return found == wanted;
   }
 
-  Result<Published> publish(const std::string& name, const std::string& uid, Node& node,
+  Result<Published> publish(const std::string& uid, Publisher& publisher,
                             const std::map<std::string, json>& slices,
                             const std::vector<Pool>& pools, const std::stop_token& stop) {
-    ensure_publisher(name, node);
     // What a watch knows may be older than what the publisher has written.
-    std::set<std::string> names = node.publisher->names();
+    std::set<std::string> names = publisher.names();
     for (const auto& [slice, summary] : slices) names.insert(slice);
     KnownNode known{.uid = uid, .slices = {}};
     for (const std::string& slice : names) {
-      auto object = api_.get(slices_of(settings_.publisher).named(slice), {.stop = stop});
+      auto object = api_.get(publisher.collection().named(slice), {.stop = stop});
       if (object) {
         known.slices.push_back(std::move(*object));
       } else if (!object.error().is(kube::reason::kNotFound)) {
         return std::unexpected(to_error(object.error()));
       }
     }
-    return node.publisher->publish(pools, std::move(known), stop);
+    return publisher.publish(pools, std::move(known), stop);
   }
 
-  void ensure_publisher(const std::string& name, Node& node) {
-    if (node.publisher) return;
+  [[nodiscard]] std::unique_ptr<Publisher> make_publisher(
+      const std::string& name, const std::map<std::string, json>& slices) const {
     PublisherSettings settings = settings_.publisher;
     settings.node = NodeName(name);
     settings.simulated = true;
     auto publisher = std::make_unique<Publisher>(api_, std::move(settings));
-    const std::lock_guard lock(mutex_);  // the watches' threads look at it
-    node.publisher = std::move(publisher);
+    std::vector<json> present;
+    for (const auto& [slice, summary] : slices) present.push_back(summary);
+    publisher->adopt(present);
+    return publisher;
   }
 
   [[nodiscard]] SliceSettings slice_settings(const std::string& name) const {

@@ -3,11 +3,9 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <stop_token>
-#include <string>
 #include <thread>
 #include <utility>
 
@@ -63,13 +61,9 @@ class SliceKeeper::Implementation final : private kube::WatchHandler {
   }
 
   void seen(const nlohmann::json& slice, bool deleted) {
+    if (!publisher_.saw(slice, deleted)) return;
     const std::lock_guard lock(mutex_);
-    if (publishing_) {
-      // The event of a write may come before its reply: until then it looks like somebody else's.
-      seen_meanwhile_[kube::key_of(slice)] = {.slice = slice, .deleted = deleted};
-    } else if (devices_ && publisher_.is_news(slice, deleted)) {
-      make_due(settings_.repair_delay);
-    }
+    if (devices_) make_due(settings_.repair_delay);
   }
 
   /// Needs the mutex, for the features.
@@ -90,15 +84,10 @@ class SliceKeeper::Implementation final : private kube::WatchHandler {
       due_.reset();
       const auto wanted_pools = pools(*devices_);
       const std::uint64_t wanted = wanted_;
-      publishing_ = true;
       lock.unlock();
       const auto done = publisher_.publish(wanted_pools, stop);
       if (!stop.stop_requested()) report(done);
       lock.lock();
-      publishing_ = false;
-      for (const auto& [name, seen] : std::exchange(seen_meanwhile_, {})) {
-        if (publisher_.is_news(seen.slice, seen.deleted)) make_due(settings_.repair_delay);
-      }
       conclude(done, wanted);
     }
   }
@@ -134,6 +123,7 @@ class SliceKeeper::Implementation final : private kube::WatchHandler {
       return;
     }
     backoff_ = settings_.first_backoff;
+    if (done->overtaken) make_due(settings_.repair_delay);
     if (done->dropped.taints || done->dropped.counters) {
       if (done->dropped.taints) settings_.features.taints = false;
       if (done->dropped.counters) settings_.features.counters = CounterSupport::none;
@@ -149,14 +139,8 @@ class SliceKeeper::Implementation final : private kube::WatchHandler {
   std::condition_variable_any changed_;
   std::optional<std::vector<discovery::Device>> devices_;
   std::optional<steady_clock::time_point> due_;  ///< of the next pass; none: nothing to do
-  struct Seen {
-    nlohmann::json slice;
-    bool deleted;
-  };
-  bool publishing_ = false;
-  std::map<std::string, Seen> seen_meanwhile_;  ///< the last of each slice during a pass
-  std::uint64_t wanted_ = 0;                    ///< counts calls of set_devices
-  std::uint64_t published_ = 0;                 ///< the last of them that is on the server
+  std::uint64_t wanted_ = 0;                     ///< counts calls of set_devices
+  std::uint64_t published_ = 0;                  ///< the last of them that is on the server
   milliseconds backoff_ = settings_.first_backoff;
   kube::Watch watch_;
   std::jthread thread_;

@@ -46,7 +46,7 @@ class Sweeper::Implementation final : private kube::WatchHandler {
       : api_(api),
         settings_(std::move(settings)),
         nodes_(api, {.version = "v1", .plural = "nodes"}, {.trim = trim_to_identity}, *this),
-        slices_(api, slices(),
+        slices_(api, slice_collection(settings_.api_version),
                 {.field_selector = fmt::format("spec.driver={}", settings_.driver),
                  .page_size = kSlicesPerPage,
                  .trim = trim_to_identity},
@@ -81,11 +81,6 @@ class Sweeper::Implementation final : private kube::WatchHandler {
   void deleted(const json& /*object*/) override { look_soon(); }
   void synced() override { look_soon(); }
   void failed(const kube::ApiError& error) override { log::warn("{}", error.message); }
-
-  [[nodiscard]] kube::Resource slices() const {
-    return {
-        .group = "resource.k8s.io", .version = settings_.api_version, .plural = "resourceslices"};
-  }
 
   /// Many events come together: one look is enough for them.
   void look_soon() {
@@ -158,7 +153,7 @@ class Sweeper::Implementation final : private kube::WatchHandler {
       if (text_at(*slice, {"spec", "nodeName"}) != node) continue;
       const std::string name = text_at(*slice, {"metadata", "name"});
       const auto removed =
-          api_.remove(slices().named(name),
+          api_.remove(slice_collection(settings_.api_version).named(name),
                       {.uid = text_at(*slice, {"metadata", "uid"}),
                        .resource_version = text_at(*slice, {"metadata", "resourceVersion"})},
                       {.stop = stop});
