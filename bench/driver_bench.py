@@ -92,12 +92,6 @@ def requests(agent):
                if "api_requests_total" in line and "resourceclaims" in line)
 
 
-def resident(agent):
-    text = Path(f"/proc/{agent.process.pid}/status").read_text()
-    values = {line.split(":")[0]: int(line.split()[1]) for line in text.splitlines() if "kB" in line}
-    return values["VmRSS"] / 1024, values["RssAnon"] / 1024
-
-
 def main():
     plane = ControlPlane(new_name("bench"))
     try:
@@ -113,7 +107,7 @@ def main():
                 agent.ready()
                 claims(api, agent, kubelet)
                 row("requests a claim", requests(agent) / CLAIMS, "", 1.01)
-                total, own = resident(agent)
+                total, own = agent.memory()
                 row("resident memory", total, "MiB", 12)
                 row("of which the process's own", own, "MiB")
             finally:

@@ -8,12 +8,19 @@ import subprocess
 import urllib.error
 import urllib.request
 import uuid
+from pathlib import Path
 
 from kubelet import Kubelet
-from lab import PROGRAMS, eventually
+from lab import PROGRAMS, ROOT, eventually
 from sysfs import Sysfs
 
 DRIVER = "mock-accel.example.com"
+# The agent that dies where it is told to (fault_points.h): cmake --build --preset faults
+FAULTY_AGENT = ROOT / "build" / "faults" / "bin" / "mock-accel-dra-driver"
+# Where it can be told to, in the order in which a claim's life passes them: the first four are those
+# of preparing it.
+FAULT_POINTS = ["device-taken", "all-taken", "metadata-written", "cdi-written", "cdi-removed",
+                "metadata-removed", "device-freed"]
 PATIENCE = 60
 
 
@@ -21,6 +28,15 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def uid(claim):
+    return claim["metadata"]["uid"]
+
+
+def cdi_file(claim):
+    """The name of its file."""
+    return f"k8s.{DRIVER}-claim_{uid(claim)}.json"
 
 
 class Agent:
@@ -86,6 +102,13 @@ class Agent:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+    def memory(self):
+        """MiB that it has: all that is resident, and its own alone."""
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in text.splitlines()
+                     if line.endswith("kB")}
+        return kilobytes["VmRSS"] / 1024, kilobytes["RssAnon"] / 1024
 
     def ready(self):
         eventually(lambda: self.page("/readyz") == (200, "ok\n"), "readiness", PATIENCE)

@@ -8,21 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import DRIVER, PATIENCE
+from agent import DRIVER, FAULT_POINTS, FAULTY_AGENT, PATIENCE, cdi_file, uid
 from kubelet import Kubelet
-from lab import ROOT, eventually
+from lab import eventually
 from resource_api import MINOR
-
-# The agent that dies where it is told to (fault_points.h): cmake --build --preset faults
-FAULTY_AGENT = ROOT / "build" / "faults" / "bin" / "mock-accel-dra-driver"
-
-
-def uid(claim):
-    return claim["metadata"]["uid"]
-
-
-def cdi_file(claim):
-    return f"k8s.{DRIVER}-claim_{uid(claim)}.json"
 
 
 def test_registers_with_a_new_kubelet(agent):
@@ -155,8 +144,7 @@ def test_a_killed_agent_comes_back_to_what_it_was(agent, allocated, slices):
 
 
 @pytest.mark.skipif(not FAULTY_AGENT.exists(), reason="needs the build of the preset faults")
-@pytest.mark.parametrize("point", ["device-taken", "all-taken", "metadata-written", "cdi-written",
-                                   "cdi-removed", "metadata-removed", "device-freed"])
+@pytest.mark.parametrize("point", FAULT_POINTS)
 def test_death_at_any_point_loses_nothing(agent, allocated, point):
     claim = allocated("mock0", "mock1")
     agent.start(program=FAULTY_AGENT,
@@ -168,7 +156,7 @@ def test_death_at_any_point_loses_nothing(agent, allocated, point):
     assert agent.process.wait(PATIENCE) == 137
     agent.start()
     kubelet = agent.kubelet()
-    if point in ("device-taken", "all-taken", "metadata-written", "cdi-written"):
+    if point in FAULT_POINTS[:4]:
         assert kubelet.prepare(claim)[uid(claim)].error == ""
         assert agent.owner("mock0") == agent.owner("mock1") == uid(claim)
     assert kubelet.unprepare(claim)[uid(claim)].error == ""

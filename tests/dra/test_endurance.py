@@ -6,25 +6,16 @@ import random
 import signal
 import threading
 import time
-from pathlib import Path
 
 import grpc
 import pytest
 
+from agent import DRIVER, FAULT_POINTS, FAULTY_AGENT, PATIENCE, cdi_file, uid
 from api import Api
-from conftest import DRIVER, PATIENCE
-from lab import ROOT
 from resource_api import NEWEST, request
 
-FAULTY_AGENT = ROOT / "build" / "faults" / "bin" / "mock-accel-dra-driver"
-POINTS = ["device-taken", "all-taken", "metadata-written", "cdi-written", "cdi-removed",
-          "metadata-removed", "device-freed"]
 KILLS = int(os.environ.get("MOCK_DEVICE_KILLS", "100"))
 CLAIMS = int(os.environ.get("MOCK_DEVICE_CLAIMS", "300"))
-
-
-def uid(claim):
-    return claim["metadata"]["uid"]
 
 
 def devices_of(claim):
@@ -37,7 +28,7 @@ def check(agent, claims):
     for claim in claims:
         owners = {agent.owner(device) for device in devices_of(claim)}
         assert owners <= {"", uid(claim)}
-        if f"k8s.{DRIVER}-claim_{uid(claim)}.json" in described:
+        if cdi_file(claim) in described:
             # A container may start with it.
             assert owners == {uid(claim)} and uid(claim) in documented
 
@@ -54,7 +45,7 @@ def test_sudden_death_again_and_again(agent, allocated):
     for _ in range(KILLS):
         if chance.random() < 0.5:
             agent.start(program=FAULTY_AGENT, probes=False,
-                        environment={"MOCK_ACCEL_CRASH_AT": chance.choice(POINTS)})
+                        environment={"MOCK_ACCEL_CRASH_AT": chance.choice(FAULT_POINTS)})
             kubelet, killer = agent.kubelet(), None
         else:
             agent.start(probes=False)
@@ -88,14 +79,6 @@ def test_sudden_death_again_and_again(agent, allocated):
     assert not agent.described() and not agent.documented()
 
 
-def resident(pid):
-    """Memory of a process's own, in KiB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1])
-    raise AssertionError("no RssAnon")
-
-
 def test_many_claims_in_a_row(agent, kubeconfig):
     """Each is made, allocated, prepared, unprepared and deleted; restarts in between."""
     api, claims = Api(kubeconfig, NEWEST), "namespaces/default/resourceclaims"
@@ -124,9 +107,9 @@ def test_many_claims_in_a_row(agent, kubeconfig):
         assert kubelet.unprepare(claim)[uid(claim)].error == ""
         api.call("DELETE", f"{claims}/{name}")
         if number % 1000 == 50:
-            first = resident(agent.process.pid)
+            _, first = agent.memory()
     assert not agent.described() and not agent.documented()
     assert agent.owner("mock0") == agent.owner("mock1") == ""
     if first:
         # What it costs after a thousand claims more is what it cost after fifty.
-        assert resident(agent.process.pid) < first * 1.25 + 1024
+        assert agent.memory()[1] < first * 1.25 + 1

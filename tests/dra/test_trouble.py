@@ -10,13 +10,9 @@ import time
 import pytest
 import yaml
 
-from conftest import PATIENCE
+from agent import PATIENCE, uid
 from lab import eventually
 from relay import Relay
-
-
-def uid(claim):
-    return claim["metadata"]["uid"]
 
 
 def shown_as_failed(slices, device):
