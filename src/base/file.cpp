@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <system_error>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -74,6 +75,30 @@ Result<void> write_file(const std::filesystem::path& path, std::string_view cont
     return fail_errno(path, rename_error);
   }
   return {};
+}
+
+Result<void> keep_file(const std::filesystem::path& path, std::string_view content) {
+  if (const auto present = read_file(path, ByteCount{content.size()});
+      present && *present == content) {
+    return {};
+  }
+  std::error_code error;
+  std::filesystem::create_directories(path.parent_path(), error);
+  if (error) return fail("folder {}: {}", path.parent_path().native(), error.message());
+  return write_file(path, content);
+}
+
+Result<std::vector<std::string>> names_in(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error);
+       !error && entry != std::filesystem::directory_iterator{}; entry.increment(error)) {
+    names.push_back(entry->path().filename().native());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail("folder {}: {}", folder.native(), error.message());
+  }
+  return names;
 }
 
 }  // namespace mockdev

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/units.h"
@@ -19,5 +20,12 @@ namespace mockdev {
 /// is written beside, flushed and renamed. `mode` is the new file's permissions.
 [[nodiscard]] Result<void> write_file(const std::filesystem::path& path, std::string_view content,
                                       unsigned mode = 0644);
+
+/// As write_file, in a folder that is made if it is not there; a file of this content is left as it
+/// is.
+[[nodiscard]] Result<void> keep_file(const std::filesystem::path& path, std::string_view content);
+
+/// The names in a folder, in no order. One that is not there has none.
+[[nodiscard]] Result<std::vector<std::string>> names_in(const std::filesystem::path& folder);
 
 }  // namespace mockdev

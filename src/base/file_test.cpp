@@ -43,6 +43,24 @@ TEST_F(File, OnlyRegularFilesAreRead) {
   EXPECT_THAT(read_file(path_, 1_KiB).error().message, HasSubstr("not a regular file"));
 }
 
+TEST_F(File, KeepMakesItsFolderAndLeavesWhatIsThere) {
+  const auto path = folder_.path() / "a" / "b";
+  ASSERT_TRUE(keep_file(path, "same"));
+  const auto longer_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  std::filesystem::last_write_time(path, longer_ago);
+  ASSERT_TRUE(keep_file(path, "same"));
+  EXPECT_EQ(std::filesystem::last_write_time(path), longer_ago);
+  ASSERT_TRUE(keep_file(path, "other"));
+  EXPECT_EQ(read_file(path, 1_KiB), "other");
+}
+
+TEST_F(File, AFolderHasNames) {
+  ASSERT_TRUE(write_file(path_, ""));
+  EXPECT_THAT(*names_in(folder_.path()), testing::ElementsAre("file"));
+  EXPECT_THAT(*names_in(folder_.path() / "none"), testing::IsEmpty());
+  EXPECT_FALSE(names_in(path_));
+}
+
 TEST_F(File, ErrorsNameThePath) {
   EXPECT_EQ(read_file(path_, 1_KiB).error().message,
             path_.native() + ": No such file or directory");

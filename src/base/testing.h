@@ -2,10 +2,12 @@
 // Helpers for tests only.
 #pragma once
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 namespace mockdev {
 
@@ -31,5 +33,15 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
+
+/// Waits until something holds. False: it does not within 10 s.
+template <typename Condition>
+bool eventually(const Condition& condition) {
+  for (int i = 0; i < 10000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return false;
+}
 
 }  // namespace mockdev

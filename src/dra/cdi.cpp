@@ -21,7 +21,6 @@ using nlohmann::json;
 // The oldest version with hostPath: containerd 1.7 and podman 4 take nothing newer.
 constexpr const char* kCdiVersion = "0.5.0";
 constexpr std::string_view kSuffix = ".json";
-constexpr ByteCount kFileLimit = 1_MiB;
 constexpr const char* kClass = "claim";
 
 std::string container_node(const CdiDevice& device) {
@@ -118,14 +117,8 @@ Result<void> CdiFolder::write(const ClaimUid& claim, const std::vector<CdiDevice
                      {"devices", std::move(list)}};
   constexpr int kIndent = 2;
   const std::string content = spec.dump(kIndent, ' ', false, json::error_handler_t::replace) + "\n";
-  if (const auto present = read_file(file(claim), kFileLimit); present && *present == content) {
-    return {};
-  }
-  std::error_code error;
-  fs::create_directories(folder_, error);
-  if (error) return fail("CDI folder {}: {}", folder_.native(), error.message());
-  if (auto written = write_file(file(claim), content); !written) {
-    return with_context("CDI file", written.error());
+  if (auto kept = keep_file(file(claim), content); !kept) {
+    return with_context("CDI file", kept.error());
   }
   return {};
 }
@@ -138,31 +131,23 @@ Result<void> CdiFolder::remove(const ClaimUid& claim) const {
 }
 
 Result<std::vector<ClaimUid>> CdiFolder::claims() const {
+  const auto names = names_in(folder_);
+  if (!names) return with_context("CDI", names.error());
   std::vector<ClaimUid> claims;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder_, error); !error && entry != fs::directory_iterator{};
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().native();
+  for (const std::string& name : *names) {
     if (!name.starts_with(prefix()) || !name.ends_with(kSuffix)) continue;
     const std::size_t length = name.size() - prefix().size() - kSuffix.size();
     claims.emplace_back(name.substr(prefix().size(), length));
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    return fail("CDI folder {}: {}", folder_.native(), error.message());
   }
   std::ranges::sort(claims);
   return claims;
 }
 
 void CdiFolder::remove_leftovers() const {
-  std::error_code error;
-  std::vector<fs::path> leftovers;
-  for (fs::directory_iterator entry(folder_, error); !error && entry != fs::directory_iterator{};
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().native();
-    if (name.starts_with(prefix()) && !name.ends_with(kSuffix)) leftovers.push_back(entry->path());
+  for (const std::string& name : names_in(folder_).value_or(std::vector<std::string>())) {
+    std::error_code ignored;
+    if (name.starts_with(prefix()) && !name.ends_with(kSuffix)) fs::remove(folder_ / name, ignored);
   }
-  for (const fs::path& leftover : leftovers) fs::remove(leftover, error);
 }
 
 }  // namespace mockdev::dra

@@ -21,7 +21,6 @@ using nlohmann::json;
 
 constexpr std::array<const char*, 2> kVersions = {"v1beta1", "v1alpha1"};
 constexpr const char* kContainerFolder = "/var/run/kubernetes.io/dra-device-attributes";
-constexpr ByteCount kMetadataLimit = 1_MiB;
 
 json device_json(const ClaimedDevice& claimed, const SliceSettings& settings) {
   return {{"driver", settings.driver.text()},
@@ -60,14 +59,6 @@ fs::path container_path(const Claim& claim, const std::string& request, const Dr
   return kContainerFolder / owner / request / fmt::format("{}-metadata.json", driver);
 }
 
-Result<void> write_unless_there(const fs::path& path, const std::string& text) {
-  if (const auto present = read_file(path, kMetadataLimit); present && *present == text) return {};
-  std::error_code error;
-  fs::create_directories(path.parent_path(), error);
-  if (error) return fail("folder {}: {}", path.parent_path().native(), error.message());
-  return write_file(path, text);
-}
-
 }  // namespace
 
 MetadataFolder::MetadataFolder(fs::path folder, SliceSettings settings)
@@ -84,7 +75,7 @@ Result<std::vector<MetadataFile>> MetadataFolder::write(
     files.push_back({.request = request,
                      .host = folder_ / claim.uid.text() / request / "metadata.json",
                      .container = container_path(claim, request, settings_.driver)});
-    auto written = write_unless_there(files.back().host, content(claim, members, settings_));
+    auto written = keep_file(files.back().host, content(claim, members, settings_));
     if (!written) return with_context("device metadata", written.error());
   }
   return files;
@@ -98,15 +89,10 @@ Result<void> MetadataFolder::remove(const ClaimUid& claim) const {
 }
 
 Result<std::vector<ClaimUid>> MetadataFolder::claims() const {
+  const auto names = names_in(folder_);
+  if (!names) return with_context("device metadata", names.error());
   std::vector<ClaimUid> claims;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder_, error); !error && entry != fs::directory_iterator{};
-       entry.increment(error)) {
-    claims.emplace_back(entry->path().filename().native());
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    return fail("folder {}: {}", folder_.native(), error.message());
-  }
+  for (const std::string& name : *names) claims.emplace_back(name);
   std::ranges::sort(claims);
   return claims;
 }

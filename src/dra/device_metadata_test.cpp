@@ -30,6 +30,14 @@ class DeviceMetadata : public testing::Test {
     machine_.add("mock1_vf0");
   }
 
+  /// The claim has mock0 for a request, too.
+  void ask_for(const std::string& request, const std::string& requested_as) {
+    claim_.devices.push_back({.request = request,
+                              .requested_as = requested_as,
+                              .pool = PoolName("n1/numa1"),
+                              .device = DeviceName("mock0")});
+  }
+
   Result<std::vector<MetadataFile>> write() {
     claimed_.clear();
     for (const AllocatedDevice& one : claim_.devices) {
@@ -57,10 +65,7 @@ class DeviceMetadata : public testing::Test {
 };
 
 TEST_F(DeviceMetadata, SaysOfARequestWhatItsDevicesAre) {
-  claim_.devices = {{.request = "one",
-                     .requested_as = "one/small",
-                     .pool = PoolName("n1/numa1"),
-                     .device = DeviceName("mock0")}};
+  ask_for("one", "one/small");
   const auto files = write();
   ASSERT_TRUE(files) << files.error().message;
   ASSERT_THAT(*files, SizeIs(1));
@@ -92,10 +97,7 @@ TEST_F(DeviceMetadata, SaysOfARequestWhatItsDevicesAre) {
 TEST_F(DeviceMetadata, EachRequestHasAFileOfItsOwn) {
   claim_.pod_claim_name = "accelerators";
   for (const char* const request : {"a", "b", "b"}) {
-    claim_.devices.push_back({.request = request,
-                              .requested_as = request,
-                              .pool = PoolName("n1/numa1"),
-                              .device = DeviceName("mock0")});
+    ask_for(request, request);
   }
   claim_.devices.back().device = DeviceName("mock1-vf0");
   const auto files = write();
@@ -110,10 +112,7 @@ TEST_F(DeviceMetadata, EachRequestHasAFileOfItsOwn) {
 }
 
 TEST_F(DeviceMetadata, IsWrittenOnceAndRemovedWhole) {
-  claim_.devices = {{.request = "one",
-                     .requested_as = "one",
-                     .pool = PoolName("n1/numa1"),
-                     .device = DeviceName("mock0")}};
+  ask_for("one", "one");
   const auto files = write();
   ASSERT_TRUE(files);
   const auto before = fs::last_write_time(files->front().host);
@@ -127,10 +126,7 @@ TEST_F(DeviceMetadata, IsWrittenOnceAndRemovedWhole) {
 
 TEST_F(DeviceMetadata, AFolderThatCanNotBeMadeIsAnError) {
   ASSERT_TRUE(write_file(folder_.path() / "metadata", "in the way"));
-  claim_.devices = {{.request = "one",
-                     .requested_as = "one",
-                     .pool = PoolName("n1/numa1"),
-                     .device = DeviceName("mock0")}};
+  ask_for("one", "one");
   const auto files = write();
   ASSERT_FALSE(files);
   EXPECT_THAT(files.error().message, testing::HasSubstr("metadata"));

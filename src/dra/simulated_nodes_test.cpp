@@ -3,13 +3,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <optional>
-#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/testing.h"
 #include "dra/testing.h"
 #include "kube/fake_api.h"
 #include "kube/json_access.h"
@@ -74,11 +73,6 @@ class SimulatedNodesTest : public ::testing::Test {
   /// Waits for the end of all work that is known of.
   void settle() {
     EXPECT_TRUE(eventually([&] { return simulation_->up_to_date(); }));
-  }
-
-  static bool eventually(const std::function<bool()>& condition) {
-    for (int i = 0; i < 10000 && !condition(); ++i) std::this_thread::sleep_for(milliseconds(1));
-    return condition();
   }
 
   const DriverName driver_{"a.example.com"};

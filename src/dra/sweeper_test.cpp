@@ -3,13 +3,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <optional>
-#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/testing.h"
 #include "kube/fake_api.h"
 
 namespace mockdev::dra {
@@ -58,11 +57,6 @@ class SweeperTest : public ::testing::Test {
 
   bool has_slice(const std::string& name) {
     return api_.get(kResourceSlices.named(name)).has_value();
-  }
-
-  static bool eventually(const std::function<bool()>& condition) {
-    for (int i = 0; i < 10000 && !condition(); ++i) std::this_thread::sleep_for(milliseconds(1));
-    return condition();
   }
 
   kube::FakeApi api_;

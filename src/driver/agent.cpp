@@ -38,12 +38,10 @@ using std::chrono::steady_clock;
 // ---- What each part is told ----
 
 dra::SliceSettings slice_settings(const AgentSettings& settings) {
-  return {.driver = settings.common.driver,
-          .node = settings.node,
-          .short_keys = settings.attributes.short_keys,
-          .short_pool_names = settings.short_pool_names,
-          .nodepartition_alias = settings.attributes.nodepartition_alias,
-          .dranet_alias = settings.attributes.dranet_alias};
+  auto slices = slice_settings(settings.common, settings.attributes);
+  slices.node = settings.node;
+  slices.short_pool_names = settings.short_pool_names;
+  return slices;
 }
 
 std::optional<dra::MetadataFolder> metadata_folder(const AgentSettings& settings) {

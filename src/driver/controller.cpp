@@ -57,11 +57,7 @@ dra::SimulatedNodesSettings simulation_settings(const ControllerSettings& settin
                     .node = {},
                     .api_version = server.api_version,
                     .ordered_names = server.orders_by_name()},
-      .slices = {.driver = settings.common.driver,
-                 .node = {},
-                 .short_keys = settings.attributes.short_keys,
-                 .nodepartition_alias = settings.attributes.nodepartition_alias,
-                 .dranet_alias = settings.attributes.dranet_alias},
+      .slices = slice_settings(settings.common, settings.attributes),
       .features = dra::slice_features(server.api_version, server.minor),
       .devices_of =
           [&machines](const dra::NodeName& node) -> std::optional<std::vector<discovery::Device>> {

@@ -232,6 +232,14 @@ std::expected<Settings, Refusal> settings_of(const ControllerFlags& flags) {
 
 }  // namespace
 
+dra::SliceSettings slice_settings(const CommonSettings& common, const AttributeNames& attributes) {
+  return {.driver = common.driver,
+          .node = {},
+          .short_keys = attributes.short_keys,
+          .nodepartition_alias = attributes.nodepartition_alias,
+          .dranet_alias = attributes.dranet_alias};
+}
+
 std::expected<Settings, Refusal> read_settings(int argc, const char* const* argv) {
   CLI::App app("DRA driver for mock accelerators", std::string(kProgram));
   app.set_version_flag("--version", fmt::format("{} {}", kProgram, MOCK_DEVICE_VERSION));

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "dra/names.h"
+#include "dra/slices.h"
 
 namespace mockdev::driver {
 
@@ -69,6 +70,10 @@ struct ControllerSettings {
 };
 
 using Settings = std::variant<AgentSettings, ControllerSettings>;
+
+/// How slices are made, but for the node's name and the form of pools' names.
+[[nodiscard]] dra::SliceSettings slice_settings(const CommonSettings& common,
+                                                const AttributeNames& attributes);
 
 /// A command line that starts nothing: the text that it gets and the exit code, 0 for help and
 /// version, 2 for what is wrong.

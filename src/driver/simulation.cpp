@@ -8,8 +8,6 @@
 namespace mockdev::driver {
 namespace {
 
-// As the lab gives bus numbers: NUMA nodes' root buses one after the other, each with its ports'.
-constexpr unsigned kFirstBus = 16;
 constexpr unsigned kBusesOfADomain = 256;
 
 discovery::Bdf address(unsigned bus, unsigned device) {
@@ -23,11 +21,12 @@ discovery::Bdf address(unsigned bus, unsigned device) {
 
 std::vector<discovery::Device> simulated_devices(const topology::Node& machine) {
   std::vector<discovery::Device> devices;
-  unsigned next_bus = kFirstBus;
-  for (const topology::NumaNode& numa : machine.numa) {
-    const discovery::Bdf root = address(next_bus, 0);
+  const std::vector<unsigned> buses = topology::root_buses(machine);
+  for (std::size_t i = 0; i < machine.numa.size(); ++i) {
+    const topology::NumaNode& numa = machine.numa[i];
+    const discovery::Bdf root = address(buses[i], 0);
     const std::string root_name = fmt::format("pci{:04x}:{:02x}", root.domain, root.bus);
-    const unsigned root_bus = next_bus++;
+    unsigned bus = buses[i];
     for (const topology::Device& pf : numa.devices) {
       devices.push_back({.name = pf.name,
                          .kind = discovery::Kind::pf,
@@ -40,8 +39,8 @@ std::vector<discovery::Device> simulated_devices(const topology::Node& machine) 
                          .health = discovery::Health::healthy,
                          .readings = discovery::Readings{},
                          .vfs = {.total = pf.vfs, .enabled = 0},
-                         .pci = address(next_bus++, 0),
-                         .port = address(root_bus, pf.slot - 1),
+                         .pci = address(++bus, 0),
+                         .port = address(buses[i], pf.slot - 1),
                          .pcie_root = root_name,
                          .physfn = std::nullopt});
     }

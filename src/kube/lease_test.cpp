@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/testing.h"
 #include "kube/fake_api.h"
 
 namespace mockdev::kube {
@@ -24,16 +25,6 @@ const Resource kLease{.group = "coordination.k8s.io",
                       .plural = "leases",
                       .ns = "system",
                       .name = "controller"};
-
-/// Waits until something holds. False: it does not within 10 s.
-template <typename Condition>
-bool eventually(const Condition& condition) {
-  for (int i = 0; i < 10000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(milliseconds(1));
-  }
-  return false;
-}
 
 /// A replica that contends, quickly.
 class Replica {

@@ -19,7 +19,6 @@ constexpr unsigned kMaxCpus = 255;  // more take an interrupt remapper
 constexpr ByteCount kDefaultMemory = 1_GiB;
 
 // Bus numbers below belong to the machine's own host bridge.
-constexpr unsigned kFirstBus = 16;
 constexpr unsigned kLastBus = 255;
 
 // Fixed places for what is not a mock device, so that these do not depend on the topology.
@@ -159,11 +158,6 @@ Words numa_devices(const MachineSpec& spec, const topology::NumaNode& numa, unsi
   return words;
 }
 
-/// Bus numbers that a NUMA node takes: its host bridge's, and one behind each port.
-unsigned buses_of(const topology::NumaNode& numa) {
-  return 1 + static_cast<unsigned>(numa.devices.size());
-}
-
 }  // namespace
 
 Result<unsigned> cpus_of(const topology::Node& node, std::optional<unsigned> wanted) {
@@ -189,11 +183,10 @@ Result<ByteCount> memory_of(const topology::Node& node, std::optional<ByteCount>
 }
 
 Result<void> check_buses(const topology::Node& node) {
-  unsigned next = kFirstBus;
-  for (const topology::NumaNode& numa : node.numa) next += buses_of(numa);
+  const unsigned next = topology::root_buses(node).back();
   if (next <= kLastBus + 1) return {};
   return fail("node {}: its devices take {} PCI buses, where {} are left; give it fewer devices",
-              node.name, next - kFirstBus, kLastBus + 1 - kFirstBus);
+              node.name, next - topology::kFirstBus, kLastBus + 1 - topology::kFirstBus);
 }
 
 Command machine_command(const MachineSpec& spec) {
@@ -206,10 +199,9 @@ Command machine_command(const MachineSpec& spec) {
   add(words, disk_options(spec));
   add(words, connection_options());
   if (spec.cluster) add(words, cluster_options(*spec.cluster));
-  unsigned bus = kFirstBus;
-  for (const topology::NumaNode& numa : spec.node.numa) {
-    add(words, numa_devices(spec, numa, bus));
-    bus += buses_of(numa);
+  const std::vector<unsigned> buses = topology::root_buses(spec.node);
+  for (std::size_t i = 0; i < spec.node.numa.size(); ++i) {
+    add(words, numa_devices(spec, spec.node.numa[i], buses[i]));
   }
   return {.argv = std::move(words), .folder = spec.folder.machine(spec.node.name).path};
 }

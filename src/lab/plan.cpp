@@ -27,10 +27,8 @@ constexpr ByteCount kNodeMemory = 2_GiB;
 
 std::vector<std::string> ready_made(const fs::path& folder) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (auto entry = fs::directory_iterator(folder, error);
-       !error && entry != fs::directory_iterator{}; entry.increment(error)) {
-    if (entry->path().extension() == ".yaml") names.push_back(entry->path().stem());
+  for (const fs::path name : names_in(folder).value_or(std::vector<std::string>())) {
+    if (name.extension() == ".yaml") names.push_back(name.stem());
   }
   std::ranges::sort(names);
   return names;

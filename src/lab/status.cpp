@@ -5,6 +5,7 @@
 
 #include <fmt/ranges.h>
 
+#include "base/file.h"
 #include "lab/file_lock.h"
 #include "lab/installation.h"
 #include "lab/lab.h"
@@ -74,12 +75,11 @@ LabStatus lab_status(const RunFolder& folder, const LabState& state) {
 /// Names of the labs' folders, sorted.
 std::vector<std::string> lab_names() {
   std::vector<std::string> names;
-  std::error_code error;
-  for (auto entry = fs::directory_iterator(labs_folder(), error);
-       !error && entry != fs::directory_iterator{}; entry.increment(error)) {
+  for (std::string& name : names_in(labs_folder()).value_or(std::vector<std::string>())) {
     std::error_code ignored;
-    const std::string name = entry->path().filename();
-    if (entry->is_directory(ignored) && RunFolder::of(name)) names.push_back(name);
+    if (fs::is_directory(labs_folder() / name, ignored) && RunFolder::of(name)) {
+      names.push_back(std::move(name));
+    }
   }
   std::ranges::sort(names);
   return names;

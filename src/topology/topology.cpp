@@ -698,6 +698,14 @@ std::string describe(const std::vector<Problem>& problems, const std::string& fi
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
+std::vector<unsigned> root_buses(const Node& node) {
+  std::vector<unsigned> buses = {kFirstBus};
+  for (const NumaNode& numa : node.numa) {
+    buses.push_back(buses.back() + 1 + static_cast<unsigned>(numa.devices.size()));
+  }
+  return buses;
+}
+
 std::string socket_name(const Node& node, const Device& device) {
   return fmt::format("{}-{}.sock", node.name, device.name);
 }

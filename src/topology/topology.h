@@ -25,6 +25,7 @@ inline constexpr unsigned kMaxSlots = 32;            ///< of a NUMA node, number
 inline constexpr std::size_t kMaxDevices = 200'000;  ///< of a topology: 5,000 dense machines
 inline constexpr std::size_t kMaxNodeName = 63;      ///< characters
 inline constexpr ByteCount kMemoryGranule = 4_KiB;   ///< memory sizes are multiples of it
+inline constexpr unsigned kFirstBus = 16;            ///< the root bus of the first NUMA node
 inline constexpr ByteCount kMaxMemory = ByteCount{16ULL << 40U};  ///< of a PF
 
 /// PCI ids of the devices, all of a topology the same.
@@ -96,6 +97,10 @@ struct Problem {
 /// Reads a topology file of at most kMaxFileSize. The error has one line a problem,
 /// "`path`:`line`: `message`".
 [[nodiscard]] Result<Topology> load(const std::filesystem::path& path);
+
+/// The PCI bus numbers of each NUMA node's root bus, in their order, and the first one that is
+/// left: behind a root bus, the port of each device takes the next.
+[[nodiscard]] std::vector<unsigned> root_buses(const Node& node);
 
 /// The file name of a device's socket in the server's socket folder: "node0-mock1.sock".
 [[nodiscard]] std::string socket_name(const Node& node, const Device& device);
