@@ -10,16 +10,17 @@ import pytest
 
 from cluster import ControlPlane, new_name
 from conftest import PATIENCE
-from lab import eventually
+from lab import alive, eventually
 from resource_api import MINOR
 
 
 class ReplaceablePlane(ControlPlane):
     """Its API server may be started again with other versions of resource.k8s.io."""
 
-    def __init__(self, name):
+    def __init__(self, name, log):
         super().__init__(name)
         self.server = None
+        self.log = log
         self.status_at_start = self.status()["kubernetes"]
         pid = self.pids()["apiserver"]
         self.command = Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
@@ -35,15 +36,25 @@ class ReplaceablePlane(ControlPlane):
         if self.server:
             self.end_server()
         else:
-            os.kill(self.pids()["apiserver"], 9)
+            self.end_first_server()
         command = list(self.command)
         for version in without:
             command = [word.replace(f"/{version}=true", f"/{version}=false") for word in command]
-        self.server = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(self.log, "wb") as log:
+            self.server = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
+                                           stdout=log, stderr=log)
+        eventually(self.answers, "an API server", PATIENCE)
+
+    def answers(self):
+        assert self.server.poll() is None, self.log.read_text(errors="replace")[-2000:]
         # Its own informers ask for v1: such a server never says that it is ready.
-        eventually(lambda: self.kubectl("get", "--raw", "/version", check=False).returncode == 0,
-                   "an API server", PATIENCE)
+        return self.kubectl("get", "--raw", "/version", check=False).returncode == 0
+
+    def end_first_server(self):
+        pid = self.pids()["apiserver"]
+        os.kill(pid, 9)
+        # It holds the port until it is gone, and gigabytes take their time to go.
+        eventually(lambda: not alive(pid), "the end of the lab's own API server", PATIENCE)
 
     def end_server(self):
         if self.server:
@@ -52,8 +63,9 @@ class ReplaceablePlane(ControlPlane):
 
 
 @pytest.fixture(scope="module")
-def plane():
-    plane = ReplaceablePlane(new_name("upgrade"))
+def plane(tmp_path_factory):
+    log = tmp_path_factory.mktemp("upgrade") / "apiserver.log"
+    plane = ReplaceablePlane(new_name("upgrade"), log)
     yield plane
     plane.end_server()
     plane.down()
