@@ -2,6 +2,7 @@
 """The API server is replaced by one that serves other versions, under a running agent."""
 
 import os
+import socket
 import subprocess
 import uuid
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from cluster import ControlPlane, new_name
 from conftest import PATIENCE
-from lab import alive, eventually
+from lab import eventually
 from resource_api import MINOR
 
 
@@ -51,10 +52,19 @@ class ReplaceablePlane(ControlPlane):
         return self.kubectl("get", "--raw", "/version", check=False).returncode == 0
 
     def end_first_server(self):
-        pid = self.pids()["apiserver"]
-        os.kill(pid, 9)
-        # It holds the port until it is gone, and gigabytes take their time to go.
-        eventually(lambda: not alive(pid), "the end of the lab's own API server", PATIENCE)
+        os.kill(self.pids()["apiserver"], 9)
+        eventually(self.port_is_free, "the port of the lab's own API server", PATIENCE)
+
+    def port_is_free(self):
+        # A process looks dead when its first thread is; others may hold the port for a while yet.
+        port = next(word for word in self.command if word.startswith("--secure-port="))
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", int(port.partition("=")[2])))
+            except OSError:
+                return False
+            return True
 
     def end_server(self):
         if self.server:
