@@ -7,6 +7,7 @@
 
 #include "accel/capabilities.h"
 #include "pci/capabilities.h"
+#include "pci/decode.h"
 #include "pci/little_endian.h"
 
 namespace mockdev::accel {
@@ -23,14 +24,20 @@ constexpr pci::MsixPlacement kMsix{.vectors = MOCK_ACCEL_VECTORS,
                                    .table = MOCK_ACCEL_MSIX_TABLE,
                                    .pending_bits = MOCK_ACCEL_MSIX_PBA};
 
+// A VF reads as all ones where its PF's SR-IOV capability has its ids (PCIe 6.0 §9.3.4.1.1).
+constexpr std::uint16_t kIdOfVf = 0xffff;
+
+pci::HeaderSettings header(const Settings& settings) {
+  return {.vendor = settings.vendor,
+          .device = settings.pf_device,
+          .subsystem_vendor = settings.vendor,
+          .subsystem = settings.pf_device,
+          .class_code = MOCK_ACCEL_PCI_CLASS,
+          .revision = kRevision};
+}
+
 std::shared_ptr<const pci::ConfigLayout> build_layout(const Settings& settings) {
-  pci::ConfigLayoutBuilder builder({.vendor = settings.vendor,
-                                    .device = settings.pf_device,
-                                    .subsystem_vendor = settings.vendor,
-                                    .subsystem = settings.pf_device,
-                                    .class_code = MOCK_ACCEL_PCI_CLASS,
-                                    .revision = kRevision},
-                                   kBars);
+  pci::ConfigLayoutBuilder builder(header(settings), kBars);
   builder.add(pci::pci_express_endpoint())
       .add(pci::power_management())
       .add(pci::msix(kMsix))
@@ -43,6 +50,42 @@ std::shared_ptr<const pci::ConfigLayout> build_layout(const Settings& settings) 
   }
   return builder.build();
 }
+
+/// A VF's BARs and Memory Space Enable are in its PF (§9.3.4.1).
+std::shared_ptr<const pci::ConfigLayout> build_vf_layout(const Settings& settings) {
+  pci::HeaderSettings ids = header(settings);
+  ids.vendor = kIdOfVf;
+  ids.device = kIdOfVf;
+  return pci::ConfigLayoutBuilder(ids, pci::Bars{})
+      .add(pci::pci_express_endpoint())
+      .add(pci::power_management())
+      .add(pci::msix(kMsix))
+      .add(pci::alternative_routing_id())
+      .build();
+}
+
+/// One layout for all settings that `build` makes the same of.
+class Layouts {
+ public:
+  using Build = std::shared_ptr<const pci::ConfigLayout> (*)(const Settings&);
+
+  explicit Layouts(Build build) : build_(build) {}
+
+  std::shared_ptr<const pci::ConfigLayout> of(const Settings& settings) {
+    const std::scoped_lock lock(mutex_);
+    auto& layout =
+        layouts_[{settings.vendor, settings.pf_device, settings.vf_device, settings.vfs}];
+    if (!layout) layout = build_(settings);
+    return layout;
+  }
+
+ private:
+  using Kind = std::tuple<std::uint16_t, std::uint16_t, std::uint16_t, std::uint16_t>;
+
+  Build build_;
+  std::mutex mutex_;
+  std::map<Kind, std::shared_ptr<const pci::ConfigLayout>> layouts_;
+};
 
 /// 64 bits that differ between any two UUIDs, also between hand-made ones that are nearly the same.
 std::uint64_t serial_number(const Uuid& uuid) {
@@ -64,6 +107,10 @@ Result<void> check(const Settings& settings) {
   if (settings.vfs > MOCK_ACCEL_MAX_VFS) {
     return fail("vfs: {} is more than the {} that a PF can have", settings.vfs, MOCK_ACCEL_MAX_VFS);
   }
+  if (settings.vf_memory.value() > settings.memory.value() / std::max<unsigned>(settings.vfs, 1)) {
+    return fail("vf_memory: {} VFs of {} are more than {}", settings.vfs, settings.vf_memory,
+                settings.memory);
+  }
   if (const std::uint32_t unknown = settings.capabilities & ~known_capabilities(); unknown != 0) {
     return fail("capabilities: {:#x} are bits without a meaning", unknown);
   }
@@ -78,14 +125,17 @@ auto visible(const Condition& condition) {
 }  // namespace
 
 std::shared_ptr<const pci::ConfigLayout> config_layout(const Settings& settings) {
-  using Kind = std::tuple<std::uint16_t, std::uint16_t, std::uint16_t, std::uint16_t>;
-  static std::mutex mutex;
-  static std::map<Kind, std::shared_ptr<const pci::ConfigLayout>> layouts;
+  static Layouts layouts(build_layout);
+  return layouts.of(settings);
+}
 
-  const std::scoped_lock lock(mutex);
-  auto& layout = layouts[{settings.vendor, settings.pf_device, settings.vf_device, settings.vfs}];
-  if (!layout) layout = build_layout(settings);
-  return layout;
+std::shared_ptr<const pci::ConfigLayout> vf_config_layout(const Settings& settings) {
+  static Layouts layouts(build_vf_layout);
+  return layouts.of(settings);
+}
+
+Uuid vf_uuid(const Uuid& pf, std::uint16_t vf) {
+  return uuid_of_name(fmt::format("VF {} of {}", vf, pf));
 }
 
 Result<std::unique_ptr<Accelerator>> Accelerator::make(const Settings& settings) {
@@ -100,6 +150,18 @@ Accelerator::Accelerator(const Settings& settings)
   pci::set_serial_number(config_, serial_number(settings.uuid));
 }
 
+Accelerator::Accelerator(const Settings& pf, std::uint16_t vf)
+    : settings_{.uuid = vf_uuid(pf.uuid, vf),
+                .memory = pf.vf_memory,
+                .capabilities = pf.capabilities,
+                .vfs = 0,
+                .vf_memory = {},
+                .vendor = pf.vendor,
+                .pf_device = pf.pf_device,
+                .vf_device = pf.vf_device},
+      config_(vf_config_layout(pf)),
+      state_(settings_.uuid, settings_.memory, settings_.capabilities, vf) {}
+
 void Accelerator::config_read(std::size_t offset, std::span<std::byte> into) {
   const std::scoped_lock lock(mutex_);
   config_.read(offset, into);
@@ -109,6 +171,23 @@ void Accelerator::config_write(std::size_t offset, std::span<const std::byte> da
   const std::scoped_lock lock(mutex_);
   if (config_.write(offset, data) == pci::ConfigEffect::function_level_reset) state_.reset();
   state_.msix.set_control(pci::msix_control(config_));
+  show_enabled_vfs();
+}
+
+/// Makes the VFs those that the configuration space says. Any that come or go start anew.
+void Accelerator::show_enabled_vfs() {
+  const std::uint16_t wanted = pci::enabled_vfs(config_);
+  if (wanted == enabled_.size()) return;
+  for (Function* const vf : enabled_) vf->reset();
+  enabled_.clear();
+  for (std::uint16_t vf = 0; vf < wanted; ++vf) {
+    if (vf == vfs_.size()) {
+      vfs_.push_back(std::unique_ptr<Accelerator>(new Accelerator(settings_, vf)));
+      vfs_[vf]->set_condition(state_.condition);
+      vfs_[vf]->set_interrupt_sink(sink_);
+    }
+    enabled_.push_back(vfs_[vf].get());
+  }
 }
 
 const pci::Bars& Accelerator::bars() const {
@@ -130,26 +209,44 @@ void Accelerator::bar_write(unsigned bar, std::uint64_t offset, std::span<const 
   write_registers(state_, offset, data);
 }
 
+std::optional<pci::MemoryTarget> Accelerator::claim(std::uint64_t address) {
+  const std::scoped_lock lock(mutex_);
+  if (const auto own = pci::decode(config_, kBars, address)) {
+    return pci::MemoryTarget{.function = this, .bar = own->bar, .offset = own->offset};
+  }
+  if (const auto of_vf = pci::decode_vf(config_, kBar.size, address)) {
+    return pci::MemoryTarget{
+        .function = enabled_[of_vf->vf], .bar = MOCK_ACCEL_BAR, .offset = of_vf->offset};
+  }
+  return {};
+}
+
 void Accelerator::reset() {
   const std::scoped_lock lock(mutex_);
   config_.reset();
   state_.reset();
+  show_enabled_vfs();
 }
 
 void Accelerator::set_interrupt_sink(pci::InterruptSink* sink) {
   const std::scoped_lock lock(mutex_);
+  sink_ = sink;
   state_.msix.set_sink(sink);
+  for (const auto& vf : vfs_) vf->set_interrupt_sink(sink);
 }
 
 Snapshot Accelerator::snapshot() const {
   const std::scoped_lock lock(mutex_);
+  std::vector<Snapshot> vfs;
+  for (std::size_t vf = 0; vf < enabled_.size(); ++vf) vfs.push_back(vfs_[vf]->snapshot());
   return {.settings = settings_,
           .allocated = state_.allocated,
           .owner = state_.owner,
           .health = state_.condition.health(),
           .temperature = state_.condition.temperature(),
           .error_count = state_.condition.errors,
-          .faults = active_faults(state_.condition)};
+          .faults = active_faults(state_.condition),
+          .vfs = std::move(vfs)};
 }
 
 Result<void> Accelerator::inject(std::string_view fault, std::optional<double> value) {
@@ -167,7 +264,16 @@ Result<void> Accelerator::change_condition(Change change) {
   const auto before = visible(state_.condition);
   auto changed = change(state_.condition);
   if (visible(state_.condition) != before) state_.msix.raise(MOCK_ACCEL_VECTOR_EVENT);
+  for (const auto& vf : vfs_) vf->set_condition(state_.condition);
   return changed;
+}
+
+/// Of a VF: that its PF is so.
+void Accelerator::set_condition(const Condition& condition) {
+  const std::scoped_lock lock(mutex_);
+  const bool shows = visible(state_.condition) != visible(condition);
+  state_.condition = condition;
+  if (shows) state_.msix.raise(MOCK_ACCEL_VECTOR_EVENT);
 }
 
 }  // namespace mockdev::accel

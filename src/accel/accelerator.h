@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The accelerator: a PCI function, seen by its machine through config space and BAR0, and by the
-// person who runs the machine through its condition.
+// person who runs the machine through its condition. A physical function has virtual ones.
 #pragma once
 
 #include <cstdint>
@@ -27,14 +27,19 @@ struct Settings {
   ByteCount memory;            ///< 1 byte to DeviceMemory::kMaxSize
   std::uint32_t capabilities;  ///< MOCK_ACCEL_CAP_*
   std::uint16_t vfs = 0;       ///< VFs that it can have, up to MOCK_ACCEL_MAX_VFS
+  ByteCount vf_memory;         ///< of each VF; all of them fit into `memory`
   std::uint16_t vendor = MOCK_ACCEL_PCI_VENDOR;
   std::uint16_t pf_device = MOCK_ACCEL_PCI_DEVICE_PF;
   std::uint16_t vf_device = MOCK_ACCEL_PCI_DEVICE_VF;
 };
 
-/// The configuration space of a PF with these ids and this number of VFs: one for all that have
-/// the same. Thread-safe.
+/// The configuration space of a PF with these ids and this number of VFs, and that of its VFs: one
+/// for all that have the same. Thread-safe.
 [[nodiscard]] std::shared_ptr<const pci::ConfigLayout> config_layout(const Settings& settings);
+[[nodiscard]] std::shared_ptr<const pci::ConfigLayout> vf_config_layout(const Settings& settings);
+
+/// The UUID of a VF: made of its PF's and its number.
+[[nodiscard]] Uuid vf_uuid(const Uuid& pf, std::uint16_t vf);
 
 /// A look at an accelerator at one moment.
 struct Snapshot {
@@ -45,22 +50,36 @@ struct Snapshot {
   std::int32_t temperature;  ///< thousandths of a degree Celsius
   std::uint32_t error_count;
   std::vector<std::string_view> faults;  ///< names of those that are on
+  std::vector<Snapshot> vfs;             ///< those that are enabled, by number
 };
 
-/// A physical function. Every member may be called from any thread. While a call delivers an
-/// interrupt, the sink must not call back.
+/// A function, physical or virtual. Every member may be called from any thread, but claim() and
+/// virtual_functions() only by whoever makes the accesses. While a call delivers an interrupt, the
+/// sink must not call back.
+///
+/// A PF owns its VFs, which are there while software has VF Enable set. Each has memory, an owner
+/// and interrupts of its own; its condition is that of the PF, since they are one piece of
+/// hardware.
 class Accelerator final : public pci::Function {
  public:
   /// Fails on settings that no accelerator can have; the error names the setting.
   [[nodiscard]] static Result<std::unique_ptr<Accelerator>> make(const Settings& settings);
+
+  ~Accelerator() override = default;
+  Accelerator(const Accelerator&) = delete;
+  Accelerator& operator=(const Accelerator&) = delete;
+  Accelerator(Accelerator&&) = delete;
+  Accelerator& operator=(Accelerator&&) = delete;
 
   void config_read(std::size_t offset, std::span<std::byte> into) override;
   void config_write(std::size_t offset, std::span<const std::byte> data) override;
   [[nodiscard]] const pci::Bars& bars() const override;
   void bar_read(unsigned bar, std::uint64_t offset, std::span<std::byte> into) override;
   void bar_write(unsigned bar, std::uint64_t offset, std::span<const std::byte> data) override;
+  [[nodiscard]] std::optional<pci::MemoryTarget> claim(std::uint64_t address) override;
+  [[nodiscard]] std::span<Function* const> virtual_functions() override { return enabled_; }
   [[nodiscard]] std::uint16_t msix_vectors() const override { return MOCK_ACCEL_VECTORS; }
-  /// Frees the device and wipes its memory; faults stay, as does the sink.
+  /// Frees the device, wipes its memory and takes its VFs away; faults stay, as does the sink.
   void reset() override;
   /// When this returns, the sink that was set before is not in use any more.
   void set_interrupt_sink(pci::InterruptSink* sink) override;
@@ -74,6 +93,10 @@ class Accelerator final : public pci::Function {
 
  private:
   explicit Accelerator(const Settings& settings);
+  Accelerator(const Settings& pf, std::uint16_t vf);
+
+  void show_enabled_vfs();
+  void set_condition(const Condition& condition);
 
   /// Changes the condition by `change` and tells software if it shows.
   template <typename Change>
@@ -83,6 +106,11 @@ class Accelerator final : public pci::Function {
   mutable std::mutex mutex_;  ///< guards all below
   pci::ConfigSpace config_;
   State state_;
+  pci::InterruptSink* sink_ = nullptr;
+
+  // Of a PF. VFs are made when they are first enabled. Locks are taken in the order PF, VF.
+  std::vector<std::unique_ptr<Accelerator>> vfs_;
+  std::vector<Function*> enabled_;  ///< the first of them
 };
 
 }  // namespace mockdev::accel

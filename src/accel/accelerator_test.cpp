@@ -27,7 +27,8 @@ Settings settings() {
   return {.uuid = *parse_uuid("00112233-4455-6677-8899-aabbccddeeff"),
           .memory = 16_GiB,
           .capabilities = MOCK_ACCEL_CAP_COMPUTE,
-          .vfs = 16};
+          .vfs = 16,
+          .vf_memory = 64_MiB};
 }
 
 std::unique_ptr<Accelerator> accelerator(const Settings& of = settings()) {
@@ -255,6 +256,121 @@ TEST(AcceleratorMemoryTest, AThousandCostAtMost6KilobytesEach) {
   const std::size_t each = (::mallinfo2().uordblks - before) / kCount;
   RecordProperty("bytes_each", static_cast<int>(each));
   EXPECT_LE(each, 6U * 1024);
+}
+
+/// A PF whose software has given it and its VFs addresses.
+class VfTest : public AcceleratorTest {
+ protected:
+  static constexpr std::uint64_t kPfAddress = 0x80'0000'0000;
+  static constexpr std::uint64_t kVfAddress = 0x80'0010'0000;
+
+  VfTest() {
+    set_config(PCI_BASE_ADDRESS_0, 8, kPfAddress);
+    set_config(PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    set_config(kSriov + PCI_SRIOV_BAR, 8, kVfAddress);
+  }
+
+  void enable_vfs(unsigned count) {
+    set_config(kSriov + PCI_SRIOV_NUM_VF, 2, count);
+    set_config(kSriov + PCI_SRIOV_CTRL, 2,
+               PCI_SRIOV_CTRL_VFE | PCI_SRIOV_CTRL_MSE | PCI_SRIOV_CTRL_ARI);
+  }
+  void disable_vfs() { set_config(kSriov + PCI_SRIOV_CTRL, 2, 0); }
+
+  static std::uint64_t reg_of(pci::Function& vf, std::uint64_t offset, std::size_t size = 4) {
+    return pci::read_number([&](auto at, auto into) { vf.bar_read(0, at, into); }, offset, size);
+  }
+  static void set_reg_of(pci::Function& vf, std::uint64_t offset, std::uint64_t value) {
+    pci::write_number([&](auto at, auto data) { vf.bar_write(0, at, data); }, offset, 4, value);
+  }
+  static std::uint64_t config_of(pci::Function& vf, std::size_t offset, std::size_t size) {
+    return pci::read_number([&](auto at, auto into) { vf.config_read(at, into); }, offset, size);
+  }
+  static void set_config_of(pci::Function& vf, std::size_t offset, std::uint64_t value) {
+    pci::write_number([&](auto at, auto data) { vf.config_write(at, data); }, offset, 2, value);
+  }
+};
+
+TEST_F(VfTest, AppearAndGoWithVfEnable) {
+  EXPECT_THAT(device_->virtual_functions(), IsEmpty());
+  enable_vfs(3);
+  EXPECT_EQ(device_->virtual_functions().size(), 3);
+  EXPECT_EQ(device_->snapshot().vfs.size(), 3);
+  disable_vfs();
+  EXPECT_THAT(device_->virtual_functions(), IsEmpty());
+}
+
+TEST_F(VfTest, SayWhatTheyAre) {
+  enable_vfs(2);
+  pci::Function& vf = *device_->virtual_functions()[1];
+  EXPECT_EQ(config_of(vf, PCI_VENDOR_ID, 4), 0xffff'ffff);
+  EXPECT_EQ(config_of(vf, PCI_BASE_ADDRESS_0, 4), 0);
+  EXPECT_EQ(reg_of(vf, MOCK_ACCEL_REG_FUNCTION), 0x0001'0001);
+  EXPECT_EQ(reg_of(vf, MOCK_ACCEL_REG_MEMORY_SIZE, 8), (64_MiB).value());
+  EXPECT_NE(device_->snapshot().vfs[0].settings.uuid, device_->snapshot().vfs[1].settings.uuid);
+  EXPECT_EQ(device_->snapshot().vfs[1].settings.uuid, vf_uuid(settings().uuid, 1));
+}
+
+TEST_F(VfTest, AnswerAtTheirPartOfTheBar) {
+  enable_vfs(2);
+  const auto own = device_->claim(kPfAddress + 0x10);
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->function, device_.get());
+  const auto of_vf = device_->claim(kVfAddress + 0x1020);
+  ASSERT_TRUE(of_vf);
+  EXPECT_EQ(of_vf->function, device_->virtual_functions()[1]);
+  EXPECT_EQ(of_vf->offset, 0x20);
+  EXPECT_FALSE(device_->claim(kVfAddress + 0x2000));
+  disable_vfs();
+  EXPECT_FALSE(device_->claim(kVfAddress));
+}
+
+TEST_F(VfTest, HaveOwnersOfTheirOwn) {
+  enable_vfs(2);
+  set_reg_of(*device_->virtual_functions()[0], MOCK_ACCEL_REG_OWNER, 0x01020304);
+  EXPECT_TRUE(device_->snapshot().vfs[0].allocated);
+  EXPECT_FALSE(device_->snapshot().vfs[1].allocated);
+  EXPECT_FALSE(device_->snapshot().allocated);
+}
+
+TEST_F(VfTest, StartAnewEachTime) {
+  enable_vfs(1);
+  set_reg_of(*device_->virtual_functions()[0], MOCK_ACCEL_REG_STATUS, 1);
+  disable_vfs();
+  enable_vfs(1);
+  EXPECT_FALSE(device_->snapshot().vfs[0].allocated);
+}
+
+TEST_F(VfTest, GoWithAResetOfTheirPf) {
+  enable_vfs(2);
+  set_config(kExpress + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR);
+  EXPECT_THAT(device_->virtual_functions(), IsEmpty());
+  enable_vfs(2);
+  device_->reset();
+  EXPECT_THAT(device_->virtual_functions(), IsEmpty());
+}
+
+TEST_F(VfTest, AreResetByThemselves) {
+  enable_vfs(2);
+  pci::Function& vf = *device_->virtual_functions()[0];
+  set_reg_of(vf, MOCK_ACCEL_REG_STATUS, 1);
+  set_reg(MOCK_ACCEL_REG_STATUS, 1);
+  set_config_of(vf, kExpress + PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_BCR_FLR);
+  EXPECT_FALSE(device_->snapshot().vfs[0].allocated);
+  EXPECT_TRUE(device_->snapshot().allocated);
+  EXPECT_EQ(device_->virtual_functions().size(), 2);
+}
+
+TEST_F(VfTest, ShareTheConditionOfTheirPf) {
+  ASSERT_TRUE(device_->inject("degraded", {}));
+  enable_vfs(1);
+  pci::Function& vf = *device_->virtual_functions()[0];
+  EXPECT_EQ(reg_of(vf, MOCK_ACCEL_REG_HEALTH), MOCK_ACCEL_HEALTH_DEGRADED);
+  set_config_of(vf, PCI_COMMAND, PCI_COMMAND_MASTER);
+  set_config_of(vf, kMsix + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE);
+  ASSERT_TRUE(device_->heal({}));
+  EXPECT_EQ(reg_of(vf, MOCK_ACCEL_REG_HEALTH), MOCK_ACCEL_HEALTH_HEALTHY);
+  EXPECT_THAT(sink_.vectors, ElementsAre(MOCK_ACCEL_VECTOR_EVENT));
 }
 
 }  // namespace

@@ -93,7 +93,15 @@ constexpr auto kRegisters = std::to_array<Register>({
      [](const State& state, Into into) { std::ranges::copy(state.uuid.bytes(), into.begin()); },
      nullptr},
     {MOCK_ACCEL_REG_FUNCTION, 4, "FUNCTION", Access::read_only,
-     "bit 0: a VF; 31:16: its number, from 0", nullptr, nullptr},
+     "bit 0: a VF; 31:16: its number, from 0",
+     [](const State& state, Into into) {
+       if (state.vf) {
+         store_little_endian(
+             MOCK_ACCEL_FUNCTION_VF | (std::uint32_t{*state.vf} << MOCK_ACCEL_FUNCTION_VF_SHIFT),
+             into);
+       }
+     },
+     nullptr},
     {MOCK_ACCEL_REG_ABI, 4, "ABI", Access::read_only, "version of this register map",
      read_constant<MOCK_ACCEL_ABI_VERSION>, nullptr},
     {MOCK_ACCEL_REG_MEMORY_SIZE, 8, "MEMORY_SIZE", Access::read_only, "bytes of device memory",

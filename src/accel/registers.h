@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,11 +21,14 @@ namespace mockdev::accel {
 /// What the registers show and change: all of the accelerator but its configuration space. Not
 /// thread-safe.
 struct State {
-  State(const Uuid& device_uuid, ByteCount memory_size, std::uint32_t capability_bits)
-      : uuid(device_uuid), capabilities(capability_bits), memory(memory_size) {}
+  /// `vf_number`: none for a PF.
+  State(const Uuid& device_uuid, ByteCount memory_size, std::uint32_t capability_bits,
+        std::optional<std::uint16_t> vf_number = std::nullopt)
+      : uuid(device_uuid), vf(vf_number), capabilities(capability_bits), memory(memory_size) {}
 
   const Uuid uuid;
-  const std::uint32_t capabilities;  ///< MOCK_ACCEL_CAP_*
+  const std::optional<std::uint16_t> vf;  ///< number of the VF; none: a PF
+  const std::uint32_t capabilities;       ///< MOCK_ACCEL_CAP_*
 
   // A device with an owner is allocated; one that is allocated need not have an owner.
   bool allocated = false;

@@ -85,6 +85,12 @@ Result<std::vector<std::string>> as_texts(const json& value) {
   return texts;
 }
 
+/// How many elements a list has.
+Result<unsigned> as_count(const json& value) {
+  if (!value.is_array()) return fail("{} is not a list", value.dump());
+  return static_cast<unsigned>(value.size());
+}
+
 Result<bool> as_bool(const json& value) {
   if (value.is_boolean()) return value.get<bool>();
   return fail("{} is neither true nor false", value.dump());
@@ -104,7 +110,7 @@ struct Member {
   Result<void> (*read)(const json& value, Accelerator& into);
 };
 
-constexpr std::array<Member, 15> kMembers = {{
+constexpr std::array<Member, 17> kMembers = {{
     {"node", [](auto& v, auto& a) { return store(as_text(v), a.node); }},
     {"name", [](auto& v, auto& a) { return store(as_text(v), a.name); }},
     {"numa", [](auto& v, auto& a) { return store(as<unsigned>(v), a.numa_node); }},
@@ -128,6 +134,8 @@ constexpr std::array<Member, 15> kMembers = {{
     {"error_count",
      [](auto& v, auto& a) { return store(as<std::uint32_t>(v), a.readings->error_count); }},
     {"connected", [](auto& v, auto& a) { return store(as_bool(v), a.connected); }},
+    {"plugged", [](auto& v, auto& a) { return store(as_bool(v), a.plugged); }},
+    {"enabled_vfs", [](auto& v, auto& a) { return store(as_count(v), a.vfs.enabled); }},
     {"faults", [](auto& v, auto& a) { return store(as_texts(v), a.faults); }},
 }};
 
@@ -179,6 +187,7 @@ Document to_document(const Accelerator& a) {
       {"total_vfs", a.vfs.total},
       {"enabled_vfs", a.vfs.enabled},
       {"connected", or_null(a.connected)},
+      {"plugged", or_null(a.plugged)},
       {"faults", a.faults},
   };
 }
@@ -202,6 +211,7 @@ Accelerator from_kernel(const discovery::Device& device) {
       .abi_version = device.abi_version,
       .vfs = device.vfs,
       .connected = std::nullopt,
+      .plugged = std::nullopt,
       .faults = {},
   };
 }

@@ -33,6 +33,7 @@ struct Accelerator {
   std::optional<unsigned> abi_version;
   discovery::Vfs vfs;
   std::optional<bool> connected;    ///< whether a machine has it open
+  std::optional<bool> plugged;      ///< whether it is in its slot
   std::vector<std::string> faults;  ///< injected ones, by name
 };
 

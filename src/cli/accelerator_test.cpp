@@ -29,6 +29,8 @@ json element() {
       {"owner", "11111111-2222-3333-4444-555555555555"},
       {"faults", {"thermal"}},
       {"connected", true},
+      {"plugged", true},
+      {"enabled_vfs", {json::object(), json::object()}},
   };
 }
 
@@ -40,6 +42,8 @@ TEST(AcceleratorOfServer, HasAllThatTheServerSays) {
   EXPECT_EQ(device->slot, 2U);
   EXPECT_EQ(device->memory, 16_GiB);
   EXPECT_EQ(device->vfs.total, 16U);
+  EXPECT_EQ(device->vfs.enabled, 2U);
+  EXPECT_EQ(device->plugged, true);
   EXPECT_THAT(capability_names(device->capabilities), ElementsAre("compute", "p2p"));
   EXPECT_EQ(device->health, discovery::Health::degraded);
   EXPECT_EQ(device->readings->temperature, 95500);
@@ -80,6 +84,7 @@ TEST(AcceleratorOfServer, NamesWhatIsWrong) {
       {"owner", "", "owner:  is not a UUID"},
       {"connected", 1, "connected: 1 is neither true nor false"},
       {"faults", {1}, "faults: 1 is not a text"},
+      {"enabled_vfs", 2, "enabled_vfs: 2 is not a list"},
   };
   for (const auto& [member, value, complaint] : cases) {
     json bad = element();
@@ -117,7 +122,7 @@ TEST(Accelerator, DocumentHasNullForWhatIsNotKnown) {
   const Document document = to_document(device);
   for (const char* member :
        {"node", "numa", "pci", "port", "slot", "physfn", "status", "owner", "temperature",
-        "error_count", "fw_version", "abi_version", "connected"}) {
+        "error_count", "fw_version", "abi_version", "connected", "plugged"}) {
     ASSERT_TRUE(document.contains(member)) << member;
     EXPECT_TRUE(document[member].is_null()) << member;
   }

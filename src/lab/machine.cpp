@@ -28,6 +28,9 @@ constexpr unsigned kNetworkSlot = 3;
 constexpr unsigned kClusterNetworkSlot = 4;
 constexpr unsigned kFirstHostBridgeSlot = 8;
 
+/// Of the root port of a NUMA node's fabric.
+constexpr unsigned kFabricSlot = 1;
+
 /// A value inside an option: a comma ends it unless it is doubled.
 std::string escaped(const std::filesystem::path& path) {
   std::string text;
@@ -125,6 +128,35 @@ std::string device_option(const Json& device) {
   return device.dump();
 }
 
+/// A device of the server and where it is plugged in.
+struct Plugged {
+  std::string bridge;  ///< of the NUMA node
+  unsigned numa;
+  unsigned slot;
+  std::string id;
+  std::string socket;  ///< its file name
+};
+
+/// A root port with its device.
+Words plugged_device(const MachineSpec& spec, const Plugged& device) {
+  const std::string port = fmt::format("{}-slot{}", device.bridge, device.slot);
+  return {"-device",
+          // A window of I/O ports for each port would be more of them than a PC has.
+          device_option({{"driver", "pcie-root-port"},
+                         {"id", port},
+                         {"bus", device.bridge},
+                         {"addr", fmt::format("{:#x}", device.slot - 1)},
+                         {"chassis", device.numa + 1},
+                         {"slot", device.slot},
+                         {"io-reserve", 0}}),
+          "-device",
+          device_option(
+              {{"driver", "vfio-user-pci"},
+               {"id", device.id},
+               {"bus", port},
+               {"socket", {{"type", "unix"}, {"path", spec.folder.devices() / device.socket}}}})};
+}
+
 /// A NUMA node's host bridge with its root ports and devices.
 Words numa_devices(const MachineSpec& spec, const topology::NumaNode& numa, unsigned bus) {
   const std::string bridge = fmt::format("numa{}", numa.id);
@@ -135,25 +167,22 @@ Words numa_devices(const MachineSpec& spec, const topology::NumaNode& numa, unsi
                                 {"addr", fmt::format("{:#x}", kFirstHostBridgeSlot + numa.id)},
                                 {"bus_nr", bus},
                                 {"numa_node", numa.id}})};
+  if (spec.node.attach == topology::Attach::fabric) {
+    if (numa.devices.empty()) return words;
+    const auto& any = numa.devices.front();
+    add(words, plugged_device(spec, {.bridge = bridge,
+                                     .numa = numa.id,
+                                     .slot = kFabricSlot,
+                                     .id = bridge + "-fabric",
+                                     .socket = socket_name(spec.node, numa, any)}));
+    return words;
+  }
   for (const topology::Device& device : numa.devices) {
-    const std::string port = fmt::format("{}-slot{}", bridge, device.slot);
-    add(words,
-        {"-device",
-         // A window of I/O ports for each port would be more of them than a PC has.
-         device_option({{"driver", "pcie-root-port"},
-                        {"id", port},
-                        {"bus", bridge},
-                        {"addr", fmt::format("{:#x}", device.slot - 1)},
-                        {"chassis", numa.id + 1},
-                        {"slot", device.slot},
-                        {"io-reserve", 0}}),
-         "-device",
-         device_option({{"driver", "vfio-user-pci"},
-                        {"id", device.name},
-                        {"bus", port},
-                        {"socket",
-                         {{"type", "unix"},
-                          {"path", spec.folder.devices() / socket_name(spec.node, device)}}}})});
+    add(words, plugged_device(spec, {.bridge = bridge,
+                                     .numa = numa.id,
+                                     .slot = device.slot,
+                                     .id = device.name,
+                                     .socket = socket_name(spec.node, numa, device)}));
   }
   return words;
 }

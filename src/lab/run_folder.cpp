@@ -55,10 +55,8 @@ Result<void> RunFolder::check_socket_paths(const std::vector<topology::Node>& no
     if (auto fits = check_length(longest_name(machine(node.name).shared_socket())); !fits) {
       return fits;
     }
-    for (const topology::NumaNode& numa : node.numa) {
-      for (const topology::Device& device : numa.devices) {
-        if (auto fits = check_length(devices() / socket_name(node, device)); !fits) return fits;
-      }
+    for (const std::string& socket : topology::socket_names(node)) {
+      if (auto fits = check_length(devices() / socket); !fits) return fits;
     }
   }
   return {};

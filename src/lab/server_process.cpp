@@ -14,12 +14,10 @@ constexpr std::chrono::milliseconds kServerLook{20};
 
 bool is_serving(const RunFolder& folder, const std::vector<topology::Node>& nodes) {
   for (const topology::Node& node : nodes) {
-    for (const topology::NumaNode& numa : node.numa) {
-      for (const topology::Device& device : numa.devices) {
-        std::error_code ignored;
-        // Not connected to: a device serves one client at a time.
-        if (!fs::is_socket(folder.devices() / socket_name(node, device), ignored)) return false;
-      }
+    for (const std::string& socket : topology::socket_names(node)) {
+      std::error_code ignored;
+      // Not connected to: a device serves one client at a time.
+      if (!fs::is_socket(folder.devices() / socket, ignored)) return false;
     }
   }
   return connect_unix(folder.control_socket()).has_value();

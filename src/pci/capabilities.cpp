@@ -14,10 +14,11 @@ namespace {
 
 constexpr std::uint16_t kPciExpressSize = 0x3c;  // of version 2, slot and root registers included
 
-constexpr std::uint64_t kExpressVersion = 2;  // and type 0, endpoint
+constexpr std::uint64_t kEndpoint = 2;  // version 2, device type 0
+constexpr std::uint64_t kRootPortWithSlot = 2 | (PCI_EXP_TYPE_ROOT_PORT << 4U) | PCI_EXP_FLAGS_SLOT;
 
 constexpr std::uint64_t kPayload512Supported = 2;
-constexpr std::uint64_t kDeviceCapabilities =
+constexpr std::uint64_t kEndpointCapabilities =
     kPayload512Supported | PCI_EXP_DEVCAP_EXT_TAG | PCI_EXP_DEVCAP_L0S | PCI_EXP_DEVCAP_L1 |
     PCI_EXP_DEVCAP_RBER | PCI_EXP_DEVCAP_FLR;  // L0S, L1: no limit to the latency
 
@@ -34,9 +35,21 @@ constexpr std::uint64_t kDeviceStatusClearable =
 constexpr std::uint64_t kWidth16 = 16U << PCI_EXP_LNKSTA_NLW_SHIFT;
 constexpr std::uint64_t kAspmOptionality = 1U << 22U;  // §7.5.3.6: set in all new designs
 constexpr std::uint64_t kLinkCapabilities = PCI_EXP_LNKCAP_SLS_16_0GB | kWidth16 | kAspmOptionality;
+constexpr std::uint64_t kPortLinkCapabilities = kLinkCapabilities | PCI_EXP_LNKCAP_DLLLARC;
 constexpr std::uint64_t kLinkControlWritable =
     PCI_EXP_LNKCTL_ASPMC | PCI_EXP_LNKCTL_RCB | PCI_EXP_LNKCTL_CCC | PCI_EXP_LNKCTL_ES;
+constexpr std::uint64_t kPortLinkControlWritable = kLinkControlWritable | PCI_EXP_LNKCTL_LD;
 constexpr std::uint64_t kLinkStatus = PCI_EXP_LNKSTA_CLS_16_0GB | kWidth16 | PCI_EXP_LNKSTA_SLC;
+
+constexpr std::uint64_t kSlotCapabilities =
+    PCI_EXP_SLTCAP_HPS | PCI_EXP_SLTCAP_HPC | PCI_EXP_SLTCAP_NCCS;
+constexpr unsigned kSlotNumberShift = 19;
+constexpr std::uint64_t kSlotControlWritable =
+    PCI_EXP_SLTCTL_PDCE | PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_DLLSCE;
+constexpr std::uint64_t kSlotStatusClearable = PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC;
+
+constexpr std::uint64_t kRootControlWritable =
+    PCI_EXP_RTCTL_SECEE | PCI_EXP_RTCTL_SENFEE | PCI_EXP_RTCTL_SEFEE | PCI_EXP_RTCTL_PMEIE;
 
 constexpr std::uint64_t kCompletionTimeoutRanges = 0xf;    // A to D
 constexpr std::uint64_t kCompletionTimeoutValue = 0xf;     // of Device Control 2
@@ -44,6 +57,8 @@ constexpr std::uint64_t kCompletionTimeoutDisable = 0x10;  // of Device Control 
 constexpr std::uint64_t kTenBitTagCompleter = 1U << 16U;   // §2.2.6.2: a must at 16 GT/s
 constexpr std::uint64_t kDeviceCapabilities2 =
     kCompletionTimeoutRanges | PCI_EXP_DEVCAP2_COMP_TMOUT_DIS | kTenBitTagCompleter;
+constexpr std::uint64_t kDeviceControl2Writable =
+    kCompletionTimeoutValue | kCompletionTimeoutDisable;
 
 constexpr std::uint64_t kRetimerPresenceDetect = 3U << 23U;  // §7.5.3.18: a must at 16 GT/s
 constexpr std::uint64_t kLinkCapabilities2 = PCI_EXP_LNKCAP2_SLS_2_5GB | PCI_EXP_LNKCAP2_SLS_5_0GB |
@@ -51,6 +66,47 @@ constexpr std::uint64_t kLinkCapabilities2 = PCI_EXP_LNKCAP2_SLS_2_5GB | PCI_EXP
                                              PCI_EXP_LNKCAP2_SLS_16_0GB | kRetimerPresenceDetect;
 constexpr std::uint64_t kLinkControl2Writable = 0x1f;  // target speed, enter compliance
 constexpr std::uint64_t kEqualizationComplete = 0x1e;  // of Link Status 2: all phases
+
+/// How the PCI Express capabilities of endpoints and ports differ.
+struct ExpressKind {
+  std::uint64_t flags;
+  std::uint64_t device_capabilities;
+  std::uint64_t device_control_writable;
+  std::uint64_t link_capabilities;
+  std::uint64_t link_control_writable;
+  std::uint64_t link_status;
+  std::uint64_t forwards_ari;  ///< the bit of Device Capabilities 2 and Device Control 2
+};
+
+std::vector<ConfigRegister> express_registers(const ExpressKind& kind) {
+  return {
+      {.offset = PCI_EXP_FLAGS, .size = 2, .reset = kind.flags},
+      {.offset = PCI_EXP_DEVCAP, .size = 4, .reset = kind.device_capabilities},
+      {.offset = PCI_EXP_DEVCTL,
+       .size = 2,
+       .reset = kDeviceControlReset,
+       .writable = kind.device_control_writable,
+       .kept_by_flr = PCI_EXP_DEVCTL_PAYLOAD},
+      {.offset = PCI_EXP_DEVSTA, .size = 2, .write_1_to_clear = kDeviceStatusClearable},
+      {.offset = PCI_EXP_LNKCAP, .size = 4, .reset = kind.link_capabilities},
+      {.offset = PCI_EXP_LNKCTL,
+       .size = 2,
+       .writable = kind.link_control_writable,
+       .kept_by_flr = kind.link_control_writable},
+      {.offset = PCI_EXP_LNKSTA, .size = 2, .reset = kind.link_status},
+      {.offset = PCI_EXP_DEVCAP2, .size = 4, .reset = kDeviceCapabilities2 | kind.forwards_ari},
+      {.offset = PCI_EXP_DEVCTL2,
+       .size = 2,
+       .writable = kDeviceControl2Writable | kind.forwards_ari},
+      {.offset = PCI_EXP_LNKCAP2, .size = 4, .reset = kLinkCapabilities2},
+      {.offset = PCI_EXP_LNKCTL2,
+       .size = 2,
+       .reset = PCI_EXP_LNKCAP_SLS_16_0GB,
+       .writable = kLinkControl2Writable,
+       .kept_by_flr = kLinkControl2Writable},
+      {.offset = PCI_EXP_LNKSTA2, .size = 2, .reset = kEqualizationComplete},
+  };
+}
 
 // §6.6.2: Initiate Function Level Reset reads as zero. It is writable here so that it is seen.
 ConfigEffect start_function_level_reset(ConfigSpace& space, std::size_t base,
@@ -86,9 +142,14 @@ ConfigEffect refuse_missing_power_states(ConfigSpace& space, std::size_t base,
 
 constexpr std::uint16_t kMsixSize = 12;
 
+// --- MSI -----------------------------------------------------------------------------------------
+
+constexpr std::uint16_t kMsiSize = 14;
+
 // --- Advanced Error Reporting --------------------------------------------------------------------
 
 constexpr std::uint16_t kErrorReportingSize = 0x2c;
+constexpr std::uint16_t kRootErrorReportingSize = 0x38;
 constexpr std::uint8_t kErrorReportingVersion = 2;
 
 constexpr std::uint64_t kUncorrectable =
@@ -105,6 +166,45 @@ constexpr std::uint64_t kCorrectableMaskedByDefault =
     PCI_ERR_COR_ADV_NFAT | PCI_ERR_COR_INTERNAL | PCI_ERR_COR_LOG_OVER;
 constexpr std::uint64_t kEcrcCapable = PCI_ERR_CAP_ECRC_GENC | PCI_ERR_CAP_ECRC_CHKC;
 constexpr std::uint64_t kEcrcEnable = PCI_ERR_CAP_ECRC_GENE | PCI_ERR_CAP_ECRC_CHKE;
+constexpr std::uint64_t kRootErrorCommands =
+    PCI_ERR_ROOT_CMD_COR_EN | PCI_ERR_ROOT_CMD_NONFATAL_EN | PCI_ERR_ROOT_CMD_FATAL_EN;
+constexpr std::uint64_t kRootErrorStatus = PCI_ERR_ROOT_COR_RCV | PCI_ERR_ROOT_MULTI_COR_RCV |
+                                           PCI_ERR_ROOT_UNCOR_RCV | PCI_ERR_ROOT_MULTI_UNCOR_RCV |
+                                           PCI_ERR_ROOT_FIRST_FATAL | PCI_ERR_ROOT_NONFATAL_RCV |
+                                           PCI_ERR_ROOT_FATAL_RCV;
+
+std::vector<ConfigRegister> error_registers() {
+  return {
+      {.offset = PCI_ERR_UNCOR_STATUS,
+       .size = 4,
+       .write_1_to_clear = kUncorrectable,
+       .kept_by_flr = kUncorrectable},
+      {.offset = PCI_ERR_UNCOR_MASK,
+       .size = 4,
+       .reset = PCI_ERR_UNC_INTN,
+       .writable = kUncorrectable,
+       .kept_by_flr = kUncorrectable},
+      {.offset = PCI_ERR_UNCOR_SEVER,
+       .size = 4,
+       .reset = kFatalByDefault,
+       .writable = kUncorrectable,
+       .kept_by_flr = kUncorrectable},
+      {.offset = PCI_ERR_COR_STATUS,
+       .size = 4,
+       .write_1_to_clear = kCorrectable,
+       .kept_by_flr = kCorrectable},
+      {.offset = PCI_ERR_COR_MASK,
+       .size = 4,
+       .reset = kCorrectableMaskedByDefault,
+       .writable = kCorrectable,
+       .kept_by_flr = kCorrectable},
+      {.offset = PCI_ERR_CAP,
+       .size = 4,
+       .reset = kEcrcCapable,
+       .writable = kEcrcEnable,
+       .kept_by_flr = kEcrcEnable},
+  };
+}
 
 // --- Device Serial Number, Alternative Routing-ID ------------------------------------------------
 
@@ -181,37 +281,38 @@ ConfigEffect keep_sriov_rules(ConfigSpace& space, std::size_t base, WrittenDword
 Capability pci_express_endpoint() {
   return {
       .id = CapabilityId::pci_express,
-      .body = {
-          .size = kPciExpressSize,
-          .registers =
-              {
-                  {.offset = PCI_EXP_FLAGS, .size = 2, .reset = kExpressVersion},
-                  {.offset = PCI_EXP_DEVCAP, .size = 4, .reset = kDeviceCapabilities},
-                  {.offset = PCI_EXP_DEVCTL,
-                   .size = 2,
-                   .reset = kDeviceControlReset,
-                   .writable = kDeviceControlWritable,
-                   .kept_by_flr = PCI_EXP_DEVCTL_PAYLOAD},
-                  {.offset = PCI_EXP_DEVSTA, .size = 2, .write_1_to_clear = kDeviceStatusClearable},
-                  {.offset = PCI_EXP_LNKCAP, .size = 4, .reset = kLinkCapabilities},
-                  {.offset = PCI_EXP_LNKCTL,
-                   .size = 2,
-                   .writable = kLinkControlWritable,
-                   .kept_by_flr = kLinkControlWritable},
-                  {.offset = PCI_EXP_LNKSTA, .size = 2, .reset = kLinkStatus},
-                  {.offset = PCI_EXP_DEVCAP2, .size = 4, .reset = kDeviceCapabilities2},
-                  {.offset = PCI_EXP_DEVCTL2,
-                   .size = 2,
-                   .writable = kCompletionTimeoutValue | kCompletionTimeoutDisable},
-                  {.offset = PCI_EXP_LNKCAP2, .size = 4, .reset = kLinkCapabilities2},
-                  {.offset = PCI_EXP_LNKCTL2,
-                   .size = 2,
-                   .reset = PCI_EXP_LNKCAP_SLS_16_0GB,
-                   .writable = kLinkControl2Writable,
-                   .kept_by_flr = kLinkControl2Writable},
-                  {.offset = PCI_EXP_LNKSTA2, .size = 2, .reset = kEqualizationComplete},
-              },
-          .rule = start_function_level_reset}};
+      .body = {.size = kPciExpressSize,
+               .registers = express_registers({.flags = kEndpoint,
+                                               .device_capabilities = kEndpointCapabilities,
+                                               .device_control_writable = kDeviceControlWritable,
+                                               .link_capabilities = kLinkCapabilities,
+                                               .link_control_writable = kLinkControlWritable,
+                                               .link_status = kLinkStatus,
+                                               .forwards_ari = 0}),
+               .rule = start_function_level_reset}};
+}
+
+Capability pci_express_root_port(std::uint16_t slot) {
+  std::vector<ConfigRegister> registers = express_registers(
+      {.flags = kRootPortWithSlot,
+       .device_capabilities = kPayload512Supported | PCI_EXP_DEVCAP_EXT_TAG | PCI_EXP_DEVCAP_RBER,
+       .device_control_writable = kDeviceControlWritable & ~std::uint64_t{PCI_EXP_DEVCTL_BCR_FLR},
+       .link_capabilities = kPortLinkCapabilities,
+       .link_control_writable = kPortLinkControlWritable,
+       .link_status = 0,
+       .forwards_ari = PCI_EXP_DEVCAP2_ARI});
+  const auto of_the_slot = std::to_array<ConfigRegister>({
+      {.offset = PCI_EXP_SLTCAP,
+       .size = 4,
+       .reset = kSlotCapabilities | (std::uint64_t{slot} << kSlotNumberShift)},
+      {.offset = PCI_EXP_SLTCTL, .size = 2, .writable = kSlotControlWritable},
+      {.offset = PCI_EXP_SLTSTA, .size = 2, .write_1_to_clear = kSlotStatusClearable},
+      {.offset = PCI_EXP_RTCTL, .size = 2, .writable = kRootControlWritable},
+      {.offset = PCI_EXP_RTSTA, .size = 4, .write_1_to_clear = PCI_EXP_RTSTA_PME},
+  });
+  registers.insert(registers.end(), of_the_slot.begin(), of_the_slot.end());
+  return {.id = CapabilityId::pci_express,
+          .body = {.size = kPciExpressSize, .registers = std::move(registers)}};
 }
 
 Capability power_management() {
@@ -226,6 +327,20 @@ Capability power_management() {
                             .writable = PCI_PM_CTRL_STATE_MASK},
                        },
                    .rule = refuse_missing_power_states}};
+}
+
+Capability msi() {
+  return {.id = CapabilityId::msi,
+          .body = {.size = kMsiSize,
+                   .registers = {
+                       {.offset = PCI_MSI_FLAGS,
+                        .size = 2,
+                        .reset = PCI_MSI_FLAGS_64BIT,
+                        .writable = PCI_MSI_FLAGS_ENABLE},
+                       {.offset = PCI_MSI_ADDRESS_LO, .size = 4, .writable = 0xffff'fffc},
+                       {.offset = PCI_MSI_ADDRESS_HI, .size = 4, .writable = 0xffff'ffff},
+                       {.offset = PCI_MSI_DATA_64, .size = 2, .writable = 0xffff},
+                   }}};
 }
 
 Capability msix(const MsixPlacement& placement) {
@@ -246,37 +361,19 @@ Capability msix(const MsixPlacement& placement) {
 ExtendedCapability advanced_error_reporting() {
   return {.id = ExtendedCapabilityId::advanced_error_reporting,
           .version = kErrorReportingVersion,
-          .body = {.size = kErrorReportingSize,
-                   .registers = {
-                       {.offset = PCI_ERR_UNCOR_STATUS,
-                        .size = 4,
-                        .write_1_to_clear = kUncorrectable,
-                        .kept_by_flr = kUncorrectable},
-                       {.offset = PCI_ERR_UNCOR_MASK,
-                        .size = 4,
-                        .reset = PCI_ERR_UNC_INTN,
-                        .writable = kUncorrectable,
-                        .kept_by_flr = kUncorrectable},
-                       {.offset = PCI_ERR_UNCOR_SEVER,
-                        .size = 4,
-                        .reset = kFatalByDefault,
-                        .writable = kUncorrectable,
-                        .kept_by_flr = kUncorrectable},
-                       {.offset = PCI_ERR_COR_STATUS,
-                        .size = 4,
-                        .write_1_to_clear = kCorrectable,
-                        .kept_by_flr = kCorrectable},
-                       {.offset = PCI_ERR_COR_MASK,
-                        .size = 4,
-                        .reset = kCorrectableMaskedByDefault,
-                        .writable = kCorrectable,
-                        .kept_by_flr = kCorrectable},
-                       {.offset = PCI_ERR_CAP,
-                        .size = 4,
-                        .reset = kEcrcCapable,
-                        .writable = kEcrcEnable,
-                        .kept_by_flr = kEcrcEnable},
-                   }}};
+          .body = {.size = kErrorReportingSize, .registers = error_registers()}};
+}
+
+ExtendedCapability root_error_reporting() {
+  std::vector<ConfigRegister> registers = error_registers();
+  registers.push_back({.offset = PCI_ERR_ROOT_COMMAND, .size = 4, .writable = kRootErrorCommands});
+  registers.push_back({.offset = PCI_ERR_ROOT_STATUS,
+                       .size = 4,
+                       .write_1_to_clear = kRootErrorStatus,
+                       .kept_by_flr = kRootErrorStatus});
+  return {.id = ExtendedCapabilityId::advanced_error_reporting,
+          .version = kErrorReportingVersion,
+          .body = {.size = kRootErrorReportingSize, .registers = std::move(registers)}};
 }
 
 ExtendedCapability device_serial_number() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The capabilities of an endpoint, ready to be added to a ConfigLayoutBuilder.
+// The capabilities of functions, ready to be added to a ConfigLayoutBuilder.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,19 @@ namespace mockdev::pci {
 /// space at once; no transaction is ever pending.
 [[nodiscard]] Capability pci_express_endpoint();
 
+/// PCI Express, version 2, root port (§7.5.3): 16 GT/s ×16, forwards ARI, reports the state of its
+/// link, and has a hot-plug slot without controls: no buttons, no indicators, no power switch, and
+/// cards may be pulled out by surprise. Commands to the slot complete at once, without an event.
+/// Reset leaves the slot empty and the link down: RootPort says what is there.
+/// `slot`: physical slot number, 13 bits.
+[[nodiscard]] Capability pci_express_root_port(std::uint16_t slot);
+
 /// Power Management, version 3 (PCIe 6.0 §7.5.2): D0 and D3hot without loss of state. A write of
 /// D1 or D2 leaves the power state as it was.
 [[nodiscard]] Capability power_management();
+
+/// MSI (PCIe 6.0 §7.7.1): one vector, 64-bit addresses, no mask.
+[[nodiscard]] Capability msi();
 
 /// MSI-X (PCIe 6.0 §7.7.2). Offsets are multiples of 8 within BAR `bar`.
 struct MsixPlacement {
@@ -30,6 +40,9 @@ struct MsixPlacement {
 /// Advanced Error Reporting, version 2 (PCIe 6.0 §7.8.4), with the standard's default masks and
 /// severities. All of it is sticky.
 [[nodiscard]] ExtendedCapability advanced_error_reporting();
+
+/// The same of a root port, which also collects the errors of what is behind it (§7.8.4.9 to 11).
+[[nodiscard]] ExtendedCapability root_error_reporting();
 
 /// Device Serial Number (PCIe 6.0 §7.9.3). The number, unlike the layout, is each function's own:
 /// set it with set_serial_number().

@@ -21,7 +21,13 @@ constexpr std::uint64_t kStatusClearable =
     PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT | PCI_STATUS_REC_TARGET_ABORT |
     PCI_STATUS_REC_MASTER_ABORT | PCI_STATUS_SIG_SYSTEM_ERROR | PCI_STATUS_DETECTED_PARITY;
 
-std::vector<ConfigRegister> header_registers(const HeaderSettings& header) {
+constexpr std::uint64_t kBridgeControlWritable =
+    PCI_BRIDGE_CTL_PARITY | PCI_BRIDGE_CTL_SERR | PCI_BRIDGE_CTL_BUS_RESET;
+constexpr std::uint64_t kMemoryWindow = 0xfff0;  // address bits 31:20
+constexpr std::uint64_t kWindowClosed = 0xfff0;  // a base above any limit
+
+/// What both types of header have.
+std::vector<ConfigRegister> common_registers(const HeaderSettings& header) {
   return {
       {.offset = PCI_VENDOR_ID, .size = 2, .reset = header.vendor},
       {.offset = PCI_DEVICE_ID, .size = 2, .reset = header.device},
@@ -33,9 +39,35 @@ std::vector<ConfigRegister> header_registers(const HeaderSettings& header) {
       {.offset = PCI_REVISION_ID, .size = 1, .reset = header.revision},
       {.offset = PCI_CLASS_PROG, .size = 3, .reset = header.class_code},
       {.offset = PCI_CACHE_LINE_SIZE, .size = 1, .writable = 0xff},
+      {.offset = PCI_INTERRUPT_LINE, .size = 1, .writable = 0xff},
+  };
+}
+
+std::vector<ConfigRegister> subsystem_registers(const HeaderSettings& header) {
+  return {
       {.offset = PCI_SUBSYSTEM_VENDOR_ID, .size = 2, .reset = header.subsystem_vendor},
       {.offset = PCI_SUBSYSTEM_ID, .size = 2, .reset = header.subsystem},
-      {.offset = PCI_INTERRUPT_LINE, .size = 1, .writable = 0xff},
+  };
+}
+
+std::vector<ConfigRegister> bridge_registers() {
+  constexpr std::uint64_t kWindow64 = PCI_PREF_RANGE_TYPE_64;
+  return {
+      {.offset = PCI_HEADER_TYPE, .size = 1, .reset = PCI_HEADER_TYPE_BRIDGE},
+      {.offset = PCI_PRIMARY_BUS, .size = 1, .writable = 0xff},
+      {.offset = PCI_SECONDARY_BUS, .size = 1, .writable = 0xff},
+      {.offset = PCI_SUBORDINATE_BUS, .size = 1, .writable = 0xff},
+      {.offset = PCI_SEC_STATUS, .size = 2, .write_1_to_clear = kStatusClearable},
+      {.offset = PCI_MEMORY_BASE, .size = 2, .reset = kWindowClosed, .writable = kMemoryWindow},
+      {.offset = PCI_MEMORY_LIMIT, .size = 2, .writable = kMemoryWindow},
+      {.offset = PCI_PREF_MEMORY_BASE,
+       .size = 2,
+       .reset = kWindowClosed | kWindow64,
+       .writable = kMemoryWindow},
+      {.offset = PCI_PREF_MEMORY_LIMIT, .size = 2, .reset = kWindow64, .writable = kMemoryWindow},
+      {.offset = PCI_PREF_BASE_UPPER32, .size = 4, .writable = 0xffff'ffff},
+      {.offset = PCI_PREF_LIMIT_UPPER32, .size = 4, .writable = 0xffff'ffff},
+      {.offset = PCI_BRIDGE_CONTROL, .size = 2, .writable = kBridgeControlWritable},
   };
 }
 
@@ -74,17 +106,28 @@ ConfigLayout::PlacedRule ConfigLayout::rule_at(std::size_t offset) const {
   return {.rule = found->rule, .base = found->base};
 }
 
-ConfigLayoutBuilder::ConfigLayoutBuilder(const HeaderSettings& header, const Bars& bars)
+ConfigLayoutBuilder::ConfigLayoutBuilder()
     : layout_(std::make_shared<ConfigLayout>()),
       next_base_(kFirstCapability),
       next_extended_base_(kFirstExtendedCapability),
-      link_(PCI_CAPABILITY_LIST) {
-  place(0, header_registers(header));
+      link_(PCI_CAPABILITY_LIST) {}
+
+ConfigLayoutBuilder::ConfigLayoutBuilder(const HeaderSettings& header, const Bars& bars)
+    : ConfigLayoutBuilder() {
+  place(0, common_registers(header));
+  place(0, subsystem_registers(header));
   for (std::size_t i = 0; i < bars.size(); ++i) {
     if (bars.at(i).size == 0_B) continue;
     const auto offset = static_cast<std::uint16_t>(PCI_BASE_ADDRESS_0 + (4 * i));
     place(0, std::array{bar_register(offset, bars.at(i))});
   }
+}
+
+ConfigLayoutBuilder ConfigLayoutBuilder::bridge(const HeaderSettings& header) {
+  ConfigLayoutBuilder builder;
+  builder.place(0, common_registers(header));
+  builder.place(0, bridge_registers());
+  return builder;
 }
 
 ConfigLayoutBuilder& ConfigLayoutBuilder::add(const Capability& capability) {

@@ -46,6 +46,7 @@ using WriteRule = ConfigEffect (*)(ConfigSpace& space, std::size_t base, Written
 /// Capabilities of the first 256 bytes (PCI Code and ID Assignment, chapter 2).
 enum class CapabilityId : std::uint8_t {
   power_management = 0x01,
+  msi = 0x05,
   pci_express = 0x10,
   msi_x = 0x11,
 };
@@ -77,7 +78,7 @@ struct ExtendedCapability {
   CapabilityBody body;
 };
 
-/// What tells one kind of function from another in the type 0 header (PCIe 6.0 §7.5.1).
+/// What tells one kind of function from another in its header (PCIe 6.0 §7.5.1).
 struct HeaderSettings {
   std::uint16_t vendor;
   std::uint16_t device;
@@ -136,7 +137,13 @@ class ConfigLayout {
 /// Capabilities are constants of the program: one that does not fit ends it.
 class ConfigLayoutBuilder {
  public:
+  /// A function with a type 0 header.
   ConfigLayoutBuilder(const HeaderSettings& header, const Bars& bars);
+
+  /// A bridge with a type 1 header (§7.5.1.3), without BARs and without a window of I/O ports. Its
+  /// windows of memory are closed after a reset: where they were at 0, software would take them for
+  /// set up. A type 1 header has no place for the subsystem's ids.
+  [[nodiscard]] static ConfigLayoutBuilder bridge(const HeaderSettings& header);
 
   ConfigLayoutBuilder& add(const Capability& capability);
   ConfigLayoutBuilder& add(const ExtendedCapability& capability);
@@ -145,6 +152,8 @@ class ConfigLayoutBuilder {
   [[nodiscard]] std::shared_ptr<const ConfigLayout> build();
 
  private:
+  ConfigLayoutBuilder();
+
   void place(std::size_t base, std::span<const ConfigRegister> registers);
   void record(std::uint16_t id, std::size_t base, const CapabilityBody& body);
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "base/units.h"
@@ -28,17 +29,33 @@ struct Bar {
 
 using Bars = std::array<Bar, kBarCount>;
 
+/// What software has a function write as an interrupt (PCIe 6.0 §6.1.4).
+struct Message {
+  std::uint64_t address = 0;
+  std::uint32_t data = 0;
+};
+
 /// Where a function's interrupts go. The machine that holds the function provides it.
 class InterruptSink {
  public:
   virtual ~InterruptSink() = default;
-  /// Delivers MSI-X `vector`. Called from any thread; must not block or call back.
-  virtual void msix(std::uint16_t vector) = 0;
+  /// Delivers MSI-X or MSI `vector`, for which software has set `message`. Called from any thread;
+  /// must not block or call back.
+  virtual void interrupt(std::uint16_t vector, const Message& message) = 0;
 
   /// Whether software's accesses to the MSI-X table reach the function. QEMU keeps a table of its
   /// own for a function that is attached directly, and masks by it: the function's table then
   /// stays as reset left it, and must not decide what is delivered.
   [[nodiscard]] virtual bool shows_msix_table() const { return false; }
+};
+
+class Function;
+
+/// Where a memory request ends.
+struct MemoryTarget {
+  Function* function;
+  unsigned bar;
+  std::uint64_t offset;  ///< within the BAR
 };
 
 /// A function. Accesses come from one thread at a time. Offsets and lengths lie within the space
@@ -54,6 +71,14 @@ class Function {
   [[nodiscard]] virtual const Bars& bars() const = 0;
   virtual void bar_read(unsigned bar, std::uint64_t offset, std::span<std::byte> into) = 0;
   virtual void bar_write(unsigned bar, std::uint64_t offset, std::span<const std::byte> data) = 0;
+
+  /// Where a memory request to `address` ends, if this function or one behind it decodes it at
+  /// present: Memory Space Enable is set, it is in D0, and a BAR has that address.
+  [[nodiscard]] virtual std::optional<MemoryTarget> claim(std::uint64_t address) = 0;
+
+  /// The VFs that are enabled at present, by number: VF n has its PF's routing id + 1 + n. Valid
+  /// until the next access to the PF, or its reset.
+  [[nodiscard]] virtual std::span<Function* const> virtual_functions() { return {}; }
 
   /// MSI-X vectors that the function has.
   [[nodiscard]] virtual std::uint16_t msix_vectors() const = 0;

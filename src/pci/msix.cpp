@@ -6,6 +6,8 @@
 
 #include <linux/pci_regs.h>
 
+#include "pci/little_endian.h"
+
 namespace mockdev::pci {
 namespace {
 
@@ -84,8 +86,15 @@ void Msix::send_pending() {
     const std::uint64_t bit = std::uint64_t{1} << vector;
     if ((pending_ & bit) == 0 || masked(vector)) continue;
     pending_ &= ~bit;
-    sink_->msix(vector);
+    sink_->interrupt(vector, message(vector));
   }
+}
+
+Message Msix::message(std::size_t vector) const {
+  const auto entry = std::span(table_).subspan(entry_of(vector), kEntrySize);
+  return {.address = load_little_endian(entry.first(8)),
+          .data = static_cast<std::uint32_t>(
+              load_little_endian(entry.subspan(PCI_MSIX_ENTRY_DATA, 4)))};
 }
 
 bool Msix::masked(std::size_t vector) const {

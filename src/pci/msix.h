@@ -58,6 +58,7 @@ class Msix {
 
  private:
   void send_pending();
+  [[nodiscard]] Message message(std::size_t vector) const;
   [[nodiscard]] bool masked(std::size_t vector) const;
 
   std::vector<std::byte> table_;

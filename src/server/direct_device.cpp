@@ -51,7 +51,7 @@ void DirectDevice::disconnected() {
   function_.reset();
 }
 
-void DirectDevice::msix(std::uint16_t vector) {
+void DirectDevice::interrupt(std::uint16_t vector, const pci::Message& /*message*/) {
   client_->trigger(VFIO_PCI_MSIX_IRQ_INDEX, vector);
 }
 

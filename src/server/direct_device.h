@@ -29,7 +29,7 @@ class DirectDevice final : public vfio_user::Device, private pci::InterruptSink 
   void disconnected() override;
 
  private:
-  void msix(std::uint16_t vector) override;
+  void interrupt(std::uint16_t vector, const pci::Message& message) override;
 
   // VFIO's numbers (linux/vfio.h): BARs, ROM, config space, VGA; INTx, MSI, MSI-X, error, request.
   static constexpr std::size_t kRegions = 9;

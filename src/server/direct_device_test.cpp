@@ -40,6 +40,7 @@ class PlainFunction final : public pci::Function {
     ASSERT_EQ(bar, 2U);
     std::memcpy(memory.data() + offset, data.data(), data.size());
   }
+  std::optional<pci::MemoryTarget> claim(std::uint64_t /*address*/) override { return {}; }
   [[nodiscard]] std::uint16_t msix_vectors() const override { return 3; }
   void reset() override { ++resets; }
   void set_interrupt_sink(pci::InterruptSink* new_sink) override { sink = new_sink; }
@@ -113,7 +114,7 @@ TEST(DirectDevice, SendsInterruptsToTheClientThatIsConnected) {
   EXPECT_EQ(function.sink, nullptr);
   device.connected(client);
   ASSERT_NE(function.sink, nullptr);
-  function.sink->msix(1);
+  function.sink->interrupt(1, {});
   EXPECT_THAT(client.triggered, ElementsAre(std::pair(2U, 1U)));
 }
 

@@ -9,6 +9,8 @@
 namespace mockdev::server {
 namespace {
 
+using HostedDevices = std::vector<HostedDevice>;
+
 std::string full_name(const HostedDevice& device) {
   return fmt::format("{}/{}", device.place.node, device.place.device.name);
 }
@@ -19,27 +21,64 @@ bool answers_to(const HostedDevice& device, std::string_view address, const Resu
                                                      : full_name(device) == address;
 }
 
+/// The first device that does not share an endpoint with `first`: those on one fabric stand beside
+/// each other.
+HostedDevices::iterator end_of_endpoint(HostedDevices& devices, HostedDevices::iterator first) {
+  if (first->place.attach == topology::Attach::direct) return first + 1;
+  return std::find_if(first, devices.end(), [&](const HostedDevice& device) {
+    return device.place.node != first->place.node || device.place.numa != first->place.numa;
+  });
+}
+
+/// The bridge of a NUMA node, whose number its segment asks for: 0 is the machine's own.
+std::unique_ptr<fabric::Bridge> make_bridge(const topology::PciIds& ids,
+                                            std::span<HostedDevice> devices) {
+  std::vector<fabric::Slot> slots;
+  for (const HostedDevice& device : devices) {
+    slots.push_back({.number = device.place.device.slot, .card = device.accelerator.get()});
+  }
+  const auto segment = static_cast<std::uint16_t>(devices.front().place.numa + 1);
+  auto bridge = std::make_unique<fabric::Bridge>(
+      fabric::Settings{.vendor = ids.vendor, .segment = segment}, slots);
+  for (HostedDevice& device : devices) device.bridge = bridge.get();
+  return bridge;
+}
+
+void add_endpoints(const topology::PciIds& ids, Host& host) {
+  for (auto first = host.devices.begin(); first != host.devices.end();) {
+    const auto end = end_of_endpoint(host.devices, first);
+    Endpoint endpoint{.socket = first->place.socket, .bridge = nullptr, .device = nullptr};
+    if (first->place.attach == topology::Attach::fabric) {
+      endpoint.bridge = make_bridge(ids, std::span(first, end));
+      endpoint.device = std::make_unique<DirectDevice>(*endpoint.bridge);
+    } else {
+      endpoint.device = std::make_unique<DirectDevice>(*first->accelerator);
+    }
+    host.endpoints.push_back(std::move(endpoint));
+    first = end;
+  }
+}
+
 }  // namespace
 
-Result<std::vector<HostedDevice>> make_devices(const Plan& plan) {
-  std::vector<HostedDevice> devices;
-  devices.reserve(plan.devices.size());
+Result<Host> make_host(const Plan& plan) {
+  Host host;
   for (const Placement& place : plan.devices) {
     auto accelerator = accel::Accelerator::make({.uuid = place.device.uuid,
                                                  .memory = place.device.memory,
                                                  .capabilities = place.device.capabilities,
                                                  .vfs = place.device.vfs,
+                                                 .vf_memory = place.device.vf_memory,
                                                  .vendor = plan.ids.vendor,
                                                  .pf_device = plan.ids.pf_device,
                                                  .vf_device = plan.ids.vf_device});
     if (!accelerator) {
       return with_context(fmt::format("{}/{}", place.node, place.device.name), accelerator.error());
     }
-    auto endpoint = std::make_unique<DirectDevice>(**accelerator);
-    devices.push_back(
-        {.place = place, .accelerator = *std::move(accelerator), .endpoint = std::move(endpoint)});
+    host.devices.push_back({.place = place, .accelerator = *std::move(accelerator)});
   }
-  return devices;
+  add_endpoints(plan.ids, host);
+  return host;
 }
 
 Result<const HostedDevice*> find_device(std::span<const HostedDevice> devices,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A device that this process serves: its place, the accelerator and its connection to a machine.
+// The devices that this process serves: their places, the accelerators and the ways into a machine.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 
 #include "accel/accelerator.h"
 #include "base/error.h"
+#include "fabric/bridge.h"
 #include "server/direct_device.h"
 #include "server/plan.h"
 
@@ -17,12 +18,24 @@ namespace mockdev::server {
 struct HostedDevice {
   Placement place;
   std::unique_ptr<accel::Accelerator> accelerator;
-  std::unique_ptr<DirectDevice> endpoint;  ///< uses `accelerator`
+  fabric::Bridge* bridge = nullptr;  ///< that it stands behind; nullptr: none
+};
+
+/// What stands behind one socket.
+struct Endpoint {
+  std::filesystem::path socket;
+  std::unique_ptr<fabric::Bridge> bridge;  ///< none: a device by itself
+  std::unique_ptr<DirectDevice> device;    ///< the bridge or the device, for a machine
+};
+
+struct Host {
+  std::vector<HostedDevice> devices;
+  std::vector<Endpoint> endpoints;  ///< use `devices`
 };
 
 /// Makes the devices of a plan. They cost little before they are used, however much memory they
 /// have.
-[[nodiscard]] Result<std::vector<HostedDevice>> make_devices(const Plan& plan);
+[[nodiscard]] Result<Host> make_host(const Plan& plan);
 
 /// The device that a person means: by UUID, by "node0/mock1", or by "mock1" if only one node has
 /// it. The error says what would be right.

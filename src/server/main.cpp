@@ -28,9 +28,9 @@ Result<std::optional<control::Listener>> bind_control(const Plan& plan) {
   return *std::move(listener);
 }
 
-Result<void> bind_devices(const std::vector<HostedDevice>& devices, vfio_user::Server& server) {
-  for (const HostedDevice& device : devices) {
-    if (auto added = server.add(device.place.socket, *device.endpoint); !added) return added;
+Result<void> bind_devices(const Host& host, vfio_user::Server& server) {
+  for (const Endpoint& endpoint : host.endpoints) {
+    if (auto added = server.add(endpoint.socket, *endpoint.device); !added) return added;
   }
   return {};
 }
@@ -49,13 +49,13 @@ std::set<std::filesystem::path> socket_folders(const Plan& plan) {
 /// Serves until a signal asks to stop; a second signal ends the process at once.
 Result<void> serve(const Plan& plan) {
   std::optional<Interrupt> interrupt(std::in_place);
-  const auto devices = make_devices(plan);
-  if (!devices) return std::unexpected(devices.error());
+  const auto host = make_host(plan);
+  if (!host) return std::unexpected(host.error());
   // First: of two servers that start in one folder, one fails here and touches nothing.
   auto control = bind_control(plan);
   if (!control) return std::unexpected(control.error());
   vfio_user::Server server;
-  if (auto bound = bind_devices(*devices, server); !bound) return bound;
+  if (auto bound = bind_devices(*host, server); !bound) return bound;
   if (plan.sandbox) {
     if (auto entered = enter_sandbox(socket_folders(plan)); !entered) {
       return fail("sandbox: {}; --no-sandbox does without", entered.error().message);
@@ -63,11 +63,12 @@ Result<void> serve(const Plan& plan) {
   }
   if (auto started = server.start(); !started) return started;
 
-  const std::string_view plural = devices->size() == 1 ? "" : "s";
-  log::info("serving {} device{}", devices->size(), plural);
-  notify(fmt::format("READY=1\nSTATUS=Serving {} device{}", devices->size(), plural));
+  const std::size_t count = host->devices.size();
+  const std::string_view plural = count == 1 ? "" : "s";
+  log::info("serving {} device{}", count, plural);
+  notify(fmt::format("READY=1\nSTATUS=Serving {} device{}", count, plural));
   if (*control) {
-    (*control)->serve(control_verbs(*devices, server), interrupt->fd());
+    (*control)->serve(control_verbs(host->devices, server), interrupt->fd());
   } else {
     while (!interrupt->wait(std::chrono::hours(1))) {
     }

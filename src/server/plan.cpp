@@ -57,7 +57,8 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->type_name("NAME")
       ->needs(topology)
       ->group(of_topology);
-  app.add_option("--socket-dir", flags.socket_dir, "Folder for the sockets, NODE-DEVICE.sock")
+  app.add_option("--socket-dir", flags.socket_dir,
+                 "Folder for the sockets, NODE-numaN.sock or NODE-DEVICE.sock")
       ->type_name("FOLDER")
       ->needs(topology)
       ->group(of_topology);
@@ -148,9 +149,9 @@ Result<std::vector<Placement>> place_one(const Flags& flags) {
 
 /// Empty in a dry run that has no folder.
 std::filesystem::path socket_path(const Flags& flags, const topology::Node& node,
-                                  const topology::Device& device) {
+                                  const topology::NumaNode& numa, const topology::Device& device) {
   if (flags.socket_dir.empty()) return {};
-  return std::filesystem::path(flags.socket_dir) / topology::socket_name(node, device);
+  return std::filesystem::path(flags.socket_dir) / topology::socket_name(node, numa, device);
 }
 
 Result<std::vector<Placement>> place_all(const Flags& flags, const topology::Topology& topology) {
@@ -164,7 +165,8 @@ Result<std::vector<Placement>> place_all(const Flags& flags, const topology::Top
         placements.push_back({.node = node.name,
                               .numa = numa.id,
                               .device = device,
-                              .socket = socket_path(flags, node, device)});
+                              .attach = node.attach,
+                              .socket = socket_path(flags, node, numa, device)});
       }
     }
   }
@@ -277,7 +279,7 @@ std::expected<Plan, Refusal> make_plan(int argc, const char* const* argv) {
 
 std::string describe(const Plan& plan) {
   std::string text;
-  for (const auto& [node, numa, device, socket] : plan.devices) {
+  for (const auto& [node, numa, device, attach, socket] : plan.devices) {
     text += fmt::format("{}/{} numa{} slot {}: {}, {}, {} VFs, {}", node, device.name, numa,
                         device.slot, device.uuid, device.memory, device.vfs,
                         capability_text(device.capabilities));

@@ -17,7 +17,9 @@ struct Placement {
   std::string node;
   unsigned numa = 0;
   topology::Device device;
-  std::filesystem::path socket;  ///< empty in a dry run without a socket folder
+  topology::Attach attach = topology::Attach::direct;
+  /// Of the device, or of the bridge of its NUMA node. Empty in a dry run without a socket folder.
+  std::filesystem::path socket;
 };
 
 struct Plan {

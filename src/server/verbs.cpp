@@ -25,8 +25,24 @@ json capability_names(std::uint32_t bits) {
   return names;
 }
 
+json owner_entry(const Uuid& owner) {
+  return owner.is_nil() ? json(nullptr) : json(to_string(owner));
+}
+
+/// The VFs that the machine has enabled, by number.
+json vf_entries(const accel::Snapshot& pf) {
+  json vfs = json::array();
+  for (const accel::Snapshot& vf : pf.vfs) {
+    vfs.push_back({{"uuid", to_string(vf.settings.uuid)},
+                   {"memory", vf.settings.memory.value()},
+                   {"status", vf.allocated ? "allocated" : "free"},
+                   {"owner", owner_entry(vf.owner)}});
+  }
+  return vfs;
+}
+
 json entry(const HostedDevice& hosted, const vfio_user::Server& server) {
-  const auto& [node, numa, device, socket] = hosted.place;
+  const auto& [node, numa, device, attach, socket] = hosted.place;
   const accel::Snapshot now = hosted.accelerator->snapshot();
   return {
       {"node", node},
@@ -41,8 +57,11 @@ json entry(const HostedDevice& hosted, const vfio_user::Server& server) {
       {"temperature", now.temperature},
       {"error_count", now.error_count},
       {"status", now.allocated ? "allocated" : "free"},
-      {"owner", now.owner.is_nil() ? json(nullptr) : json(to_string(now.owner))},
+      {"owner", owner_entry(now.owner)},
       {"faults", now.faults},
+      {"attach", topology::to_string(attach)},
+      {"plugged", hosted.bridge == nullptr || hosted.bridge->plugged(device.slot)},
+      {"enabled_vfs", vf_entries(now)},
       {"socket", socket.native()},
       {"connected", server.connected(socket)},
   };
@@ -112,6 +131,33 @@ Result<void> heal(const json& request, const HostedDevice& device) {
   return {};
 }
 
+Result<fabric::Bridge*> bridge_of(const HostedDevice& device) {
+  if (device.bridge != nullptr) return device.bridge;
+  return fail("{}/{}: is attached directly, and stays; with `attach: fabric` it has a slot",
+              device.place.node, device.place.device.name);
+}
+
+/// Moves a card into or out of its slot.
+Result<void> move_card(const HostedDevice& device, Result<void> (fabric::Bridge::*move)(unsigned),
+                       std::string_view done) {
+  const auto bridge = bridge_of(device);
+  if (!bridge) return std::unexpected(bridge.error());
+  const std::string name = fmt::format("{}/{}", device.place.node, device.place.device.name);
+  if (auto moved = ((*bridge)->*move)(device.place.device.slot); !moved) {
+    return fail("{}: {}", name, moved.error().message);
+  }
+  log::info("{}: {}", name, done);
+  return {};
+}
+
+Result<void> plug(const json& /*request*/, const HostedDevice& device) {
+  return move_card(device, &fabric::Bridge::plug, "plugged in");
+}
+
+Result<void> unplug(const json& /*request*/, const HostedDevice& device) {
+  return move_card(device, &fabric::Bridge::unplug, "pulled out");
+}
+
 }  // namespace
 
 std::vector<control::Verb> control_verbs(std::span<const HostedDevice> devices,
@@ -142,6 +188,8 @@ std::vector<control::Verb> control_verbs(std::span<const HostedDevice> devices,
       {.name = "faults", .arguments = {}, .run = [](const json&) { return faults(); }},
       {.name = "fault", .arguments = {device, fault, value}, .run = on_device(inject)},
       {.name = "heal", .arguments = {device, fault_or_all}, .run = on_device(heal)},
+      {.name = "plug", .arguments = {device}, .run = on_device(plug)},
+      {.name = "unplug", .arguments = {device}, .run = on_device(unplug)},
   };
 }
 

@@ -77,6 +77,7 @@ struct NodeDraft {
 
 struct FileDraft {
   PciIds ids = kDefaultIds;
+  Attach attach = kDefaultAttach;
   std::optional<std::vector<NodeDraft>> nodes;
 };
 
@@ -174,7 +175,7 @@ class Reader {
       if (!file.nodes && problems_.empty()) report(root.line, "nodes: missing");
     }
     Topology topology{.ids = file.ids, .nodes = {}};
-    if (file.nodes) topology.nodes = make_nodes(*file.nodes);
+    if (file.nodes) topology.nodes = make_nodes(*file.nodes, file.attach);
     if (problems_.empty()) return topology;
     std::ranges::sort(problems_, {}, [](const Problem& problem) {
       return std::tie(problem.line, problem.message);
@@ -276,10 +277,13 @@ class Reader {
 
   // The file.
 
-  void read_attach(const Value& value, const std::string& path, FileDraft& /*file*/) {
-    if (value.kind != Value::Kind::text || value.text != "direct") {
-      report_kind(value, path, "supported; this version knows direct (one socket a device)");
+  void read_attach(const Value& value, const std::string& path, FileDraft& file) {
+    for (const Attach attach : {Attach::direct, Attach::fabric}) {
+      if (value.kind != Value::Kind::text || value.text != to_string(attach)) continue;
+      file.attach = attach;
+      return;
     }
+    report_kind(value, path, "direct or fabric");
   }
 
   void read_ids(const Value& value, const std::string& path, FileDraft& file) {
@@ -447,7 +451,7 @@ class Reader {
 
   // From drafts to the topology: defaults, and what holds between values.
 
-  std::vector<Node> make_nodes(const std::vector<NodeDraft>& drafts) {
+  std::vector<Node> make_nodes(const std::vector<NodeDraft>& drafts, Attach attach) {
     std::vector<Node> nodes;
     nodes.reserve(drafts.size());
     std::map<std::string, int, std::less<>> lines;
@@ -458,7 +462,8 @@ class Reader {
       for (const std::string& name : names_for(i, draft)) {
         const auto [first, added] = lines.emplace(name, draft.name.line);
         if (added) {
-          nodes.push_back({.name = name, .numa = make_numa_nodes(i, name, *draft.numa)});
+          nodes.push_back(
+              {.name = name, .attach = attach, .numa = make_numa_nodes(i, name, *draft.numa)});
         } else {
           report(draft.name.line, fmt::format("nodes[{}].name: {} is given twice, first on line {}",
                                               i, name, first->second));
@@ -701,13 +706,32 @@ std::string describe(const std::vector<Problem>& problems, const std::string& fi
 std::vector<unsigned> root_buses(const Node& node) {
   std::vector<unsigned> buses = {kFirstBus};
   for (const NumaNode& numa : node.numa) {
-    buses.push_back(buses.back() + 1 + static_cast<unsigned>(numa.devices.size()));
+    const std::size_t ports = node.attach == Attach::direct
+                                  ? numa.devices.size()
+                                  : std::min<std::size_t>(numa.devices.size(), 1);
+    buses.push_back(buses.back() + 1 + static_cast<unsigned>(ports));
   }
   return buses;
 }
 
-std::string socket_name(const Node& node, const Device& device) {
+std::string socket_name(const Node& node, const NumaNode& numa, const Device& device) {
+  if (node.attach == Attach::fabric) return fmt::format("{}-numa{}.sock", node.name, numa.id);
   return fmt::format("{}-{}.sock", node.name, device.name);
+}
+
+std::vector<std::string> socket_names(const Node& node) {
+  std::vector<std::string> names;
+  for (const NumaNode& numa : node.numa) {
+    for (const Device& device : numa.devices) {
+      std::string name = socket_name(node, numa, device);
+      if (names.empty() || names.back() != name) names.push_back(std::move(name));
+    }
+  }
+  return names;
+}
+
+std::string_view to_string(Attach attach) {
+  return attach == Attach::direct ? "direct" : "fabric";
 }
 
 }  // namespace mockdev::topology

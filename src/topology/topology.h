@@ -52,9 +52,14 @@ struct NumaNode {
   std::vector<Device> devices;
 };
 
+/// How devices get into their machine: each as a device of its own, which hides that it could have
+/// VFs; or behind one bridge for each NUMA node, which needs a driver of its own and hides nothing.
+enum class Attach : std::uint8_t { direct, fabric };
+
 /// One machine. NUMA nodes are in the order of their ids, which count from 0 without gaps.
 struct Node {
   std::string name;  ///< unique in the topology; a DNS name, so that it can be a Kubernetes node's
+  Attach attach = Attach::direct;
   std::vector<NumaNode> numa;
 };
 
@@ -67,6 +72,7 @@ struct Topology {
 inline constexpr PciIds kDefaultIds{.vendor = MOCK_ACCEL_PCI_VENDOR,
                                     .pf_device = MOCK_ACCEL_PCI_DEVICE_PF,
                                     .vf_device = MOCK_ACCEL_PCI_DEVICE_VF};
+inline constexpr Attach kDefaultAttach = Attach::direct;
 inline constexpr ByteCount kDefaultMemory = 16_GiB;
 inline constexpr std::uint16_t kDefaultVfs = 16;
 inline constexpr std::uint32_t kDefaultCapabilities = MOCK_ACCEL_CAP_COMPUTE;
@@ -99,10 +105,17 @@ struct Problem {
 [[nodiscard]] Result<Topology> load(const std::filesystem::path& path);
 
 /// The PCI bus numbers of each NUMA node's root bus, in their order, and the first one that is
-/// left: behind a root bus, the port of each device takes the next.
+/// left: behind a root bus, the port of each device, or that of the bridge, takes the next.
 [[nodiscard]] std::vector<unsigned> root_buses(const Node& node);
 
-/// The file name of a device's socket in the server's socket folder: "node0-mock1.sock".
-[[nodiscard]] std::string socket_name(const Node& node, const Device& device);
+/// The file name, in the server's socket folder, of the socket that leads to a device: its own,
+/// "node0-mock1.sock", or that of its NUMA node's bridge, "node0-numa1.sock".
+[[nodiscard]] std::string socket_name(const Node& node, const NumaNode& numa, const Device& device);
+
+/// Those of all devices of a machine, each once.
+[[nodiscard]] std::vector<std::string> socket_names(const Node& node);
+
+/// "direct", "fabric".
+[[nodiscard]] std::string_view to_string(Attach attach);
 
 }  // namespace mockdev::topology

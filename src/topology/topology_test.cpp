@@ -275,9 +275,22 @@ TEST(Topology, RefusesIdsThatMeanNoDevice) {
 }
 
 TEST(Topology, SaysWhichWaysToAttachThereAre) {
-  EXPECT_THAT(problems("attach: fabric\nnodes: [{name: a, numa: [{}]}]"),
-              ElementsAre("1: attach: fabric is not supported; this version knows direct (one "
-                          "socket a device)"));
+  EXPECT_THAT(problems("attach: glue\nnodes: [{name: a, numa: [{}]}]"),
+              ElementsAre("1: attach: glue is not direct or fabric"));
+}
+
+TEST(Topology, GivesEachDeviceASocketOrEachNumaNode) {
+  const char* const kNodes =
+      "nodes: [{name: a, numa: [{devices: 2}, {devices: 0}, {devices: 1}]}]\n";
+  const auto direct = parse(fmt::format("attach: direct\n{}", kNodes));
+  ASSERT_TRUE(direct);
+  EXPECT_THAT(socket_names(direct->nodes[0]),
+              ElementsAre("a-mock0.sock", "a-mock1.sock", "a-mock2.sock"));
+  EXPECT_THAT(root_buses(direct->nodes[0]), ElementsAre(16, 19, 20, 22));
+  const auto fabric = parse(fmt::format("attach: fabric\n{}", kNodes));
+  ASSERT_TRUE(fabric);
+  EXPECT_THAT(socket_names(fabric->nodes[0]), ElementsAre("a-numa0.sock", "a-numa2.sock"));
+  EXPECT_THAT(root_buses(fabric->nodes[0]), ElementsAre(16, 18, 19, 21));
 }
 
 TEST(Topology, RefusesOtherShapes) {
@@ -364,13 +377,6 @@ TEST(Topology, LoadRefusesWhatIsNoFileOfReasonableSize) {
   std::ofstream(folder.path() / "large") << std::string(10U << 20U, '#');
   EXPECT_THAT(load(folder.path() / "large").error().message,
               HasSubstr("larger than the 1 MiB that are read at most"));
-}
-
-TEST(Topology, NamesSocketsByNodeAndDevice) {
-  const auto topology = parse("nodes: [{name: node0, numa: [{devices: 2}]}]");
-  ASSERT_TRUE(topology);
-  EXPECT_EQ(socket_name(topology->nodes[0], topology->nodes[0].numa[0].devices[1]),
-            "node0-mock1.sock");
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ from .programs import MOCK_DEVICE, PATIENCE
 
 MEMBERS = ["node", "name", "type", "numa", "pci", "port", "slot", "physfn", "uuid", "memory",
            "capabilities", "status", "owner", "health", "temperature", "error_count", "fw_version",
-           "abi_version", "total_vfs", "enabled_vfs", "connected", "faults"]
+           "abi_version", "total_vfs", "enabled_vfs", "connected", "plugged",
+           "faults"]
 
 
 def test_table_has_a_line_a_device(mock_device, sysfs):

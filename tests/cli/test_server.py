@@ -28,6 +28,7 @@ def test_devices_of_a_server_have_machines_and_slots(mock_device, server, device
     device = devices()["node0/mock1"]
     assert (device["numa"], device["memory"], device["total_vfs"]) == (1, 8 << 30, 4)
     assert device["pci"] is None and device["connected"] is False and device["faults"] == []
+    assert device["plugged"] is True and device["enabled_vfs"] == 0
 
 
 def test_topology_of_a_server_has_a_tree_a_machine(mock_device, server):

@@ -49,7 +49,8 @@ def test_list_says_what_the_topology_says(start, folder):
         "capabilities": ["compute", "encryption", "compression", "p2p"],
         "health": "healthy", "temperature": 45000, "error_count": 0,
         "status": "free", "owner": None, "faults": [],
-        "socket": str(folder / "node0-mock3.sock"), "connected": False}
+        "socket": str(folder / "node0-mock3.sock"), "connected": False,
+        "attach": "direct", "plugged": True, "enabled_vfs": []}
 
 
 def test_list_says_whether_a_client_is_connected(start):

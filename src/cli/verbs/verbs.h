@@ -22,6 +22,8 @@ extern const Verb kDevices;
 extern const Verb kTopology;
 extern const Verb kFault;
 extern const Verb kHeal;
+extern const Verb kPlug;
+extern const Verb kUnplug;
 // Shells.
 extern const Verb kCompletion;
 // For programs.
