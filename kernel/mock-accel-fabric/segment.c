@@ -152,7 +152,7 @@ int mock_fabric_segment_add(struct mock_fabric *fabric, int wanted)
 	return 0;
 }
 
-/* The core goes down before it goes on: the last that is kept stands on nobody's way. */
+/* The walk comes to a port before what is below it: below the last there is nothing bound. */
 static int mock_fabric_keep_bound(struct pci_dev *pdev, void *last)
 {
 	struct pci_dev **kept = last;
