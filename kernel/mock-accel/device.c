@@ -3,6 +3,7 @@
  * mock-accel: a function's device in class mock-accel: name, links, life.
  */
 #include <linux/idr.h>
+#include <linux/lockdep.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
@@ -42,6 +43,9 @@ struct mock_device *mock_device_alloc(struct pci_dev *pdev, void __iomem *regs)
 	if (!mdev)
 		return NULL;
 	mutex_init(&mdev->lock);
+	lockdep_set_subclass(&mdev->lock, pdev->is_virtfn);
+	INIT_LIST_HEAD(&mdev->vfs);
+	INIT_LIST_HEAD(&mdev->sibling);
 	init_waitqueue_head(&mdev->removal);
 	mdev->pdev = pdev;
 	mdev->regs = regs;

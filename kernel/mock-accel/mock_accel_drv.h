@@ -15,6 +15,7 @@
 
 #include <linux/cdev.h>
 #include <linux/device.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/uuid.h>
@@ -70,11 +71,16 @@ struct mock_vitals {
  * @link: name of the link from @pf to this VF
  * @lock: orders all register access and all that follows. Held through a reset, so that nobody
  *	sees a device that is half-way. Events are sent under it: they leave in the order of what
- *	they tell
+ *	they tell. That of a PF comes before those of its VFs
+ * @vfs: of a PF: its VFs that this driver drives. Under its @lock
+ * @sibling: place of a VF in @vfs of @pf
+ * @resetter: of a PF: the task that resets it, and its VFs with it
+ * @reset_with_pf: this VF is being reset with its PF. Under the PCI device's lock
  * @state: see enum mock_state
  * @vitals: as last announced
  * @saved: allocation, while a reset or suspend is under way
- * @events: the event interrupt is on. Under the PCI device's lock
+ * @events: the event interrupt is on. Under the PCI device's lock, or while a reset of the PF
+ *	takes this VF along
  * @removal: wakes pollers of open files when the device goes
  */
 struct mock_device {
@@ -88,6 +94,10 @@ struct mock_device {
 	char link[sizeof("virtfn65535")];
 
 	struct mutex lock;	/* orders all register access */
+	struct list_head vfs;
+	struct list_head sibling;
+	struct task_struct *resetter;
+	bool reset_with_pf;
 	enum mock_state state;
 	struct mock_vitals vitals;
 	struct mock_allocation saved;

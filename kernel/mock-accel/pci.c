@@ -43,6 +43,26 @@ static void __iomem *mock_map_registers(struct pci_dev *pdev)
 	return regs ?: IOMEM_ERR_PTR(-ENOMEM);
 }
 
+/* From now on, a reset of the PF takes this VF along. */
+static void mock_join_pf(struct mock_device *mdev)
+{
+	if (!mdev->pf)
+		return;
+	mutex_lock(&mdev->pf->lock);
+	list_add_tail(&mdev->sibling, &mdev->pf->vfs);
+	mutex_unlock(&mdev->pf->lock);
+}
+
+/* Waits for a reset of the PF to end. */
+static void mock_leave_pf(struct mock_device *mdev)
+{
+	if (!mdev->pf)
+		return;
+	mutex_lock(&mdev->pf->lock);
+	list_del(&mdev->sibling);
+	mutex_unlock(&mdev->pf->lock);
+}
+
 static int mock_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct mock_device *mdev;
@@ -79,6 +99,7 @@ static int mock_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto stop;
 	}
 	mock_events_start(mdev);
+	mock_join_pf(mdev);
 	return 0;
 
 stop:
@@ -95,6 +116,7 @@ static void mock_remove(struct pci_dev *pdev)
 	struct mock_device *mdev = pci_get_drvdata(pdev);
 
 	pci_disable_sriov(pdev);
+	mock_leave_pf(mdev);
 	mock_events_stop(mdev);
 	mock_device_unregister(mdev);
 	mock_device_unname(mdev);
@@ -127,21 +149,67 @@ static void mock_revive(struct mock_device *mdev)
 	mock_allocation_restore(mdev);
 }
 
-/* The core pairs the two calls, so who accesses the device meanwhile waits for the lock. */
+/*
+ * A reset of a PF resets its VFs, too, and the core does not save and restore them with it: those
+ * that this driver drives are taken along here. Their locks may be many, but they are only taken
+ * together under that of the PF.
+ */
+
+/* Under the PF's lock. */
+static void mock_take_vf_along(struct mock_device *pf, struct mock_device *vf)
+{
+	mock_events_pause(vf);
+	mutex_lock_nest_lock(&vf->lock, &pf->lock);
+	mock_quiesce(vf);
+	pci_save_state(vf->pdev);
+}
+
+/* Under both locks; gives back the VF's. The PF's SR-IOV has been restored. */
+static void mock_bring_vf_back(struct mock_device *pf, struct mock_device *vf)
+{
+	/* Of a PF that is dead, the core would try at length. */
+	if (pf->state == MOCK_LIVE) {
+		pci_restore_state(vf->pdev);
+		/* For pci_restore_state() after an error. */
+		pci_save_state(vf->pdev);
+	}
+	mock_revive(vf);
+	mutex_unlock(&vf->lock);
+}
+
+/*
+ * The core pairs the two calls, so who accesses the device meanwhile waits for the lock. A reset of
+ * the whole bus calls them for the PF first and then for each VF, which has been taken along.
+ */
 static void mock_reset_prepare(struct pci_dev *pdev)
 {
-	struct mock_device *mdev = pci_get_drvdata(pdev);
+	struct mock_device *mdev = pci_get_drvdata(pdev), *vf;
+
+	mdev->reset_with_pf = mdev->pf && READ_ONCE(mdev->pf->resetter) == current;
+	if (mdev->reset_with_pf)
+		return;
 
 	mock_events_pause(mdev);
 	mutex_lock(&mdev->lock);
 	mock_quiesce(mdev);
+	WRITE_ONCE(mdev->resetter, current);
+	list_for_each_entry(vf, &mdev->vfs, sibling)
+		mock_take_vf_along(mdev, vf);
 }
 
 static void mock_reset_done(struct pci_dev *pdev)
 {
-	struct mock_device *mdev = pci_get_drvdata(pdev);
+	struct mock_device *mdev = pci_get_drvdata(pdev), *vf;
+
+	if (mdev->reset_with_pf)
+		return;
 
 	mock_revive(mdev);
+	list_for_each_entry(vf, &mdev->vfs, sibling)
+		mock_bring_vf_back(mdev, vf);
+	list_for_each_entry(vf, &mdev->vfs, sibling)
+		mock_events_start(vf);
+	WRITE_ONCE(mdev->resetter, NULL);
 	mutex_unlock(&mdev->lock);
 	mock_events_start(mdev);
 }

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * mock-accel-fabric: what the driver's files share.
+ *
+ * pci.c		binds, resets and unbinds a bridge
+ * segment.c		the PCI segment behind it: configuration space, window, number
+ * interrupts.c		interrupts of the segment's functions, out of the bridge's own
+ */
+#ifndef MOCK_FABRIC_DRV_H
+#define MOCK_FABRIC_DRV_H
+
+#include <linux/bitmap.h>
+#include <linux/ioport.h>
+#include <linux/irqdomain.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/pci-ecam.h>
+
+#include "mock_accel.h"
+#include "mock_accel_fabric.h"
+
+#define MOCK_FABRIC_DRIVER_NAME		"mock-accel-fabric"
+
+/* What the architecture's PCI code expects to find in the sysdata of a bus. */
+#ifdef CONFIG_X86
+#define mock_fabric_sysdata		pci_sysdata
+#else
+#define mock_fabric_sysdata		pci_config_window
+#endif
+
+struct mock_fabric;
+
+/**
+ * struct mock_fabric_vector - what the handler of an MSI-X vector of the bridge needs to know
+ * @fabric: whose it is
+ * @index: which it is: it reads each word of PENDING that is @index modulo the vectors in use
+ */
+struct mock_fabric_vector {
+	struct mock_fabric *fabric;
+	unsigned int index;
+};
+
+/**
+ * struct mock_fabric - a bridge and its segment
+ *
+ * Lies behind the segment's struct pci_host_bridge, so that it lives as long as the root bus.
+ *
+ * @pdev: the bridge
+ * @registers: its BAR 4
+ * @config: its BAR 0, the segment's configuration space
+ * @buses: buses that @config has room for
+ * @offline: bit 0: do not access @config. The bridge does not answer, or is being reset
+ * @bus_numbers: 0 to @buses - 1
+ * @window: BAR 2, as the root bus has it: addresses of the functions on the segment
+ * @sysdata: the architecture's part of each bus of the segment
+ * @numbers_lock: orders taking and giving back of @numbers
+ * @numbers: interrupts of the segment that belong to a function
+ * @number_domain: one interrupt for each number
+ * @msi_domain: on top of it: MSI and MSI-X of the segment's functions
+ * @fwnode: name of both domains
+ * @vector_count: MSI-X vectors of the bridge in use
+ * @vectors: one for each
+ */
+struct mock_fabric {
+	struct pci_dev *pdev;
+	void __iomem *registers;
+	void __iomem *config;
+	unsigned int buses;
+	unsigned long offline;
+
+	struct resource bus_numbers;
+	struct resource window;
+	struct mock_fabric_sysdata sysdata;
+
+	struct mutex numbers_lock;	/* orders taking and giving back of numbers */
+	DECLARE_BITMAP(numbers, MOCK_FABRIC_INTERRUPTS);
+	struct irq_domain *number_domain;
+	struct irq_domain *msi_domain;
+	struct fwnode_handle *fwnode;
+	int vector_count;
+	struct mock_fabric_vector vectors[MOCK_FABRIC_VECTORS];
+};
+
+/* pci.c */
+bool mock_fabric_answers(struct mock_fabric *fabric);
+
+/* segment.c */
+int mock_fabric_segment_add(struct mock_fabric *fabric, int wanted);
+void mock_fabric_segment_unbind(struct mock_fabric *fabric);
+void mock_fabric_segment_remove(struct mock_fabric *fabric);
+
+/* interrupts.c */
+int mock_fabric_interrupts_init(struct mock_fabric *fabric);
+void mock_fabric_interrupts_exit(struct mock_fabric *fabric);
+
+#endif /* MOCK_FABRIC_DRV_H */

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mock-accel-fabric: binds, resets and unbinds a bridge; module entry and exit.
+ *
+ * The PCI core's rescan lock has to be held while a segment comes or goes. Where the bridge itself
+ * is plugged or pulled, the core holds it when it calls probe and remove. Loading and unloading
+ * the module take it here. Neither function can take it by itself: the core takes the device lock
+ * of the bridge inside it. Who binds or unbinds a bridge through sysfs therefore does it without.
+ */
+#include <linux/io.h>
+#include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/module.h>
+#include <linux/pm.h>
+#include <linux/sizes.h>
+
+#include "mock_fabric_drv.h"
+
+#define MOCK_FABRIC_OFFLINE	0	/* bit of mock_fabric.offline */
+
+/* A bridge that is gone reads all ones. It is said once, and nobody asks its segment again. */
+bool mock_fabric_answers(struct mock_fabric *fabric)
+{
+	if (ioread32(fabric->registers + MOCK_FABRIC_REG_MAGIC) == MOCK_FABRIC_MAGIC)
+		return true;
+	/* The core has said itself that a bridge was pulled out. */
+	if (!test_and_set_bit(MOCK_FABRIC_OFFLINE, &fabric->offline) &&
+	    !pci_channel_offline(fabric->pdev))
+		dev_err(&fabric->pdev->dev, "bridge does not answer (reads all ones): its segment is out of use until it is reset or removed\n");
+	return false;
+}
+
+static int mock_fabric_check_compatible(struct mock_fabric *fabric)
+{
+	struct device *dev = &fabric->pdev->dev;
+	u32 magic = ioread32(fabric->registers + MOCK_FABRIC_REG_MAGIC);
+	u32 abi = ioread32(fabric->registers + MOCK_FABRIC_REG_ABI);
+
+	if (PCI_POSSIBLE_ERROR(magic)) {
+		dev_err(dev, "bridge does not answer (reads all ones)\n");
+		return -ENODEV;
+	}
+	if (magic != MOCK_FABRIC_MAGIC) {
+		dev_err(dev, "not a mock accelerator bridge: MAGIC reads 0x%08x, not 0x%08x\n",
+			magic, MOCK_FABRIC_MAGIC);
+		return -ENODEV;
+	}
+	if (abi != MOCK_FABRIC_ABI_VERSION) {
+		dev_err(dev, "bridge has ABI %u, this driver ABI %u: update the older one\n",
+			abi, MOCK_FABRIC_ABI_VERSION);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+/* Takes a BAR that has to have @size bytes at least. */
+static int mock_fabric_request_bar(struct pci_dev *pdev, int bar, resource_size_t size)
+{
+	struct resource *resource = &pdev->resource[bar];
+
+	if (!(resource->flags & IORESOURCE_MEM) || resource_size(resource) < size) {
+		dev_err(&pdev->dev, "BAR %d is not %pa bytes of memory: %pR\n", bar, &size,
+			resource);
+		return -ENODEV;
+	}
+	if (!devm_request_mem_region(&pdev->dev, resource->start, resource_size(resource),
+				     MOCK_FABRIC_DRIVER_NAME)) {
+		dev_err(&pdev->dev, "BAR %d is in use: %pR\n", bar, resource);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int mock_fabric_map_registers(struct mock_fabric *fabric)
+{
+	struct pci_dev *pdev = fabric->pdev;
+	int err;
+
+	err = mock_fabric_request_bar(pdev, MOCK_FABRIC_BAR_REGISTERS, MOCK_FABRIC_REGISTERS_SIZE);
+	if (err)
+		return err;
+	fabric->registers = devm_ioremap(&pdev->dev,
+					 pci_resource_start(pdev, MOCK_FABRIC_BAR_REGISTERS),
+					 MOCK_FABRIC_REGISTERS_SIZE);
+	return fabric->registers ? 0 : -ENOMEM;
+}
+
+static int mock_fabric_map_config(struct mock_fabric *fabric)
+{
+	struct pci_dev *pdev = fabric->pdev;
+	resource_size_t size;
+	int err;
+
+	fabric->buses = ioread32(fabric->registers + MOCK_FABRIC_REG_BUSES);
+	if (fabric->buses < 1 || fabric->buses > 256) {
+		dev_err(&pdev->dev, "BUSES reads %u, not 1 to 256\n", fabric->buses);
+		return -ENODEV;
+	}
+	size = (resource_size_t)fabric->buses * SZ_1M;
+	err = mock_fabric_request_bar(pdev, MOCK_FABRIC_BAR_CONFIG, size);
+	if (err)
+		return err;
+	fabric->config = devm_pci_remap_cfgspace(&pdev->dev,
+						 pci_resource_start(pdev, MOCK_FABRIC_BAR_CONFIG),
+						 size);
+	return fabric->config ? 0 : -ENOMEM;
+}
+
+/* What a reset of the bridge takes away. Interrupts that came meanwhile are raised by VECTORS. */
+static void mock_fabric_program(struct mock_fabric *fabric)
+{
+	if (!mock_fabric_answers(fabric))
+		return;
+	writeq(pci_resource_start(fabric->pdev, MOCK_FABRIC_BAR_WINDOW),
+	       fabric->registers + MOCK_FABRIC_REG_WINDOW);
+	iowrite32(fabric->vector_count, fabric->registers + MOCK_FABRIC_REG_VECTORS);
+	clear_bit(MOCK_FABRIC_OFFLINE, &fabric->offline);
+}
+
+static int mock_fabric_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct pci_host_bridge *host;
+	struct mock_fabric *fabric;
+	int err;
+
+	host = devm_pci_alloc_host_bridge(&pdev->dev, sizeof(*fabric));
+	if (!host)
+		return -ENOMEM;
+	fabric = pci_host_bridge_priv(host);
+	fabric->pdev = pdev;
+
+	err = pcim_enable_device(pdev);
+	if (err)
+		return dev_err_probe(&pdev->dev, err, "cannot enable the bridge\n");
+	err = mock_fabric_map_registers(fabric) ?: mock_fabric_check_compatible(fabric) ?:
+	      mock_fabric_map_config(fabric);
+	if (err)
+		return err;
+
+	pci_set_master(pdev);
+	err = mock_fabric_interrupts_init(fabric);
+	if (err)
+		return dev_err_probe(&pdev->dev, err, "cannot set up interrupts\n");
+	mock_fabric_program(fabric);
+	err = mock_fabric_segment_add(fabric,
+				      ioread32(fabric->registers + MOCK_FABRIC_REG_SEGMENT));
+	if (err) {
+		mock_fabric_interrupts_exit(fabric);
+		return err;
+	}
+	pci_set_drvdata(pdev, fabric);
+	return 0;
+}
+
+static void mock_fabric_remove(struct pci_dev *pdev)
+{
+	struct mock_fabric *fabric = pci_get_drvdata(pdev);
+
+	/* The segment of a dead bridge is taken down without asking each of its functions. */
+	mock_fabric_answers(fabric);
+	mock_fabric_segment_unbind(fabric);
+	mock_fabric_segment_remove(fabric);
+	mock_fabric_interrupts_exit(fabric);
+}
+
+static void mock_fabric_reset_prepare(struct pci_dev *pdev)
+{
+	struct mock_fabric *fabric = pci_get_drvdata(pdev);
+
+	set_bit(MOCK_FABRIC_OFFLINE, &fabric->offline);
+}
+
+static void mock_fabric_reset_done(struct pci_dev *pdev)
+{
+	mock_fabric_program(pci_get_drvdata(pdev));
+}
+
+/* Before the core restores the functions of the segment, which it does in the same phase. */
+static int mock_fabric_resume_noirq(struct device *dev)
+{
+	mock_fabric_program(dev_get_drvdata(dev));
+	return 0;
+}
+
+static const struct dev_pm_ops mock_fabric_pm_ops = {
+	NOIRQ_SYSTEM_SLEEP_PM_OPS(NULL, mock_fabric_resume_noirq)
+};
+
+static const struct pci_error_handlers mock_fabric_error_handlers = {
+	.reset_prepare = mock_fabric_reset_prepare,
+	.reset_done = mock_fabric_reset_done,
+};
+
+static const struct pci_device_id mock_fabric_ids[] = {
+	{ PCI_DEVICE(MOCK_ACCEL_PCI_VENDOR, MOCK_FABRIC_PCI_DEVICE) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, mock_fabric_ids);
+
+static struct pci_driver mock_fabric_pci_driver = {
+	.name = MOCK_FABRIC_DRIVER_NAME,
+	.id_table = mock_fabric_ids,
+	.probe = mock_fabric_probe,
+	.remove = mock_fabric_remove,
+	.err_handler = &mock_fabric_error_handlers,
+	.driver = {
+		.pm = pm_sleep_ptr(&mock_fabric_pm_ops),
+		/* Devices are there when the module has been loaded. */
+		.probe_type = PROBE_FORCE_SYNCHRONOUS,
+	},
+};
+
+static int __init mock_fabric_init(void)
+{
+	int err;
+
+	pci_lock_rescan_remove();
+	err = pci_register_driver(&mock_fabric_pci_driver);
+	pci_unlock_rescan_remove();
+	return err;
+}
+module_init(mock_fabric_init);
+
+static int mock_fabric_unbind_functions(struct device *dev, void *unused)
+{
+	struct mock_fabric *fabric;
+
+	device_lock(dev);
+	fabric = dev_get_drvdata(dev);
+	if (fabric)
+		mock_fabric_segment_unbind(fabric);
+	device_unlock(dev);
+	return 0;
+}
+
+/*
+ * Functions are unbound before the rescan lock is taken: who enables VFs holds the device lock of
+ * their PF, which unbinding needs, while waiting for the rescan lock.
+ */
+static void __exit mock_fabric_exit(void)
+{
+	WARN_ON(driver_for_each_device(&mock_fabric_pci_driver.driver, NULL, NULL,
+				       mock_fabric_unbind_functions));
+	pci_lock_rescan_remove();
+	pci_unregister_driver(&mock_fabric_pci_driver);
+	pci_unlock_rescan_remove();
+}
+module_exit(mock_fabric_exit);
+
+MODULE_DESCRIPTION("PCI segment of accelerators that do not exist");
+MODULE_VERSION(MOCK_ACCEL_VERSION);
+MODULE_LICENSE("GPL");
