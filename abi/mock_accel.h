@@ -93,14 +93,119 @@
 #define MOCK_ACCEL_PASSPHRASE_MAX_WORDS	12
 #define MOCK_ACCEL_PASSPHRASE_SIZE	256	/* bytes of TEXT, with the NUL */
 
-/* 0x400-0x4ff is for the engine, 0x500-0x6ff for shares. Both read 0 in this version. */
+/*
+ * Engine: works through a ring of descriptors in the machine's memory, in order, one at a time.
+ *
+ * Software sets RING_BASE and RING_SIZE, then ENABLE in CONTROL; both are taken over then, HEAD
+ * and TAIL become 0, and a base or size out of range halts the engine at once. Indices count on
+ * without bound (mod 2^32): descriptor i lies at RING_BASE + (i mod RING_SIZE) * 64. A write to
+ * TAIL, the doorbell, says that the descriptors before it are ready; HEAD is the first one that
+ * the engine has not finished. TAIL is never more than RING_SIZE ahead of HEAD: a write that says
+ * so halts the engine. What was written to memory before the doorbell, the engine reads; what it
+ * wrote for a descriptor, and then the completion record, is in memory before HEAD and an
+ * interrupt tell of it.
+ *
+ * Clearing ENABLE stops the engine at the next whole piece of work (at most 1 MiB): the
+ * descriptor at work is given up without a completion record, BUSY is clear when that is done.
+ * So does any reset. An engine that halted keeps HALTED and the reason in STATUS until ENABLE is
+ * cleared; it raises its vector once. Errors of a single descriptor don't halt it.
+ */
+#define MOCK_ACCEL_REG_ENGINE_CONTROL	0x400	/* u32 rw: MOCK_ACCEL_ENGINE_ENABLE */
+#define MOCK_ACCEL_REG_ENGINE_STATUS	0x404	/* u32 ro: _BUSY, _HALTED and the reason */
+#define MOCK_ACCEL_REG_RING_BASE	0x408	/* u64 rw: multiple of 64 */
+#define MOCK_ACCEL_REG_RING_SIZE	0x410	/* u32 rw: descriptors, a power of two, 2 to 4096 */
+#define MOCK_ACCEL_REG_RING_HEAD	0x414	/* u32 ro */
+#define MOCK_ACCEL_REG_RING_TAIL	0x418	/* u32 rw: doorbell */
+
+#define MOCK_ACCEL_ENGINE_ENABLE	0x00000001
+#define MOCK_ACCEL_ENGINE_BUSY		0x00000001
+#define MOCK_ACCEL_ENGINE_HALTED	0x00000002
+#define MOCK_ACCEL_ENGINE_REASON_SHIFT	8	/* 15:8 MOCK_ACCEL_HALT_* */
+
+#define MOCK_ACCEL_HALT_BAD_RING	1	/* RING_BASE or RING_SIZE out of range */
+#define MOCK_ACCEL_HALT_OVERRUN		2	/* TAIL more than RING_SIZE ahead of HEAD */
+#define MOCK_ACCEL_HALT_FETCH		3	/* a descriptor could not be read */
+
+#define MOCK_ACCEL_RING_MIN		2
+#define MOCK_ACCEL_RING_MAX		4096
+
+/**
+ * struct mock_accel_descriptor - one piece of work for the engine, 64 bytes, little-endian
+ * @operation: MOCK_ACCEL_OP_*
+ * @flags: MOCK_ACCEL_DESCRIPTOR_*, others are an error
+ * @reserved0: 0
+ * @tag: whatever software likes; the completion record repeats it
+ * @source: address of COPY and CRC32C
+ * @destination: address of COPY and FILL
+ * @length: bytes, up to MOCK_ACCEL_MAX_LENGTH
+ * @operand: FILL: 8 bytes that are repeated, the lowest first; CRC32C: value to go on from, 0 at
+ *	the start
+ * @completion: address in the machine's memory of a struct mock_accel_completion, a multiple of
+ *	32; 0: none
+ * @reserved1: 0
+ *
+ * An address is one of the machine's memory as the device sees it, or with the flag an offset in
+ * the device's memory. Source and destination of a COPY must not overlap; if they do, what the
+ * destination holds is not defined.
+ */
+struct mock_accel_descriptor {
+	__u8 operation;
+	__u8 flags;
+	__u16 reserved0;
+	__u32 tag;
+	__u64 source;
+	__u64 destination;
+	__u64 length;
+	__u64 operand;
+	__u64 completion;
+	__u64 reserved1[2];
+};
+
+#define MOCK_ACCEL_OP_NOP		0
+#define MOCK_ACCEL_OP_FILL		1
+#define MOCK_ACCEL_OP_COPY		2
+#define MOCK_ACCEL_OP_CRC32C		3	/* Castagnoli, as iSCSI has it (RFC 3720) */
+
+#define MOCK_ACCEL_DESCRIPTOR_SOURCE_DEVICE	 0x01
+#define MOCK_ACCEL_DESCRIPTOR_DESTINATION_DEVICE 0x02
+#define MOCK_ACCEL_DESCRIPTOR_INTERRUPT		 0x04	/* raise the vector when it is done */
+
+#define MOCK_ACCEL_MAX_LENGTH		0x40000000	/* 1 GiB */
+
+/**
+ * struct mock_accel_completion - what became of a descriptor, 32 bytes, little-endian
+ * @status: MOCK_ACCEL_DONE_*; never 0, so that software can wait for it to change
+ * @tag: of the descriptor
+ * @bytes: that were worked through before the end or the error
+ * @result: CRC32C: the value; else 0
+ * @reserved: 0
+ */
+struct mock_accel_completion {
+	__u32 status;
+	__u32 tag;
+	__u64 bytes;
+	__u64 result;
+	__u64 reserved;
+};
+
+#define MOCK_ACCEL_DONE_OK		1
+#define MOCK_ACCEL_DONE_BAD_OPERATION	2
+#define MOCK_ACCEL_DONE_BAD_FLAGS	3	/* unknown flags, reserved not 0 */
+#define MOCK_ACCEL_DONE_BAD_LENGTH	4
+#define MOCK_ACCEL_DONE_BAD_RANGE	5	/* not all within the device's memory */
+#define MOCK_ACCEL_DONE_DMA_FAULT	6	/* the machine's memory could not be reached */
+#define MOCK_ACCEL_DONE_NO_MEMORY	7	/* the host has no memory left for the device's */
+#define MOCK_ACCEL_DONE_FAILED		8	/* the device's health is failed: it does no work */
+#define MOCK_ACCEL_DONE_ABORTED		9	/* by the driver: the engine was reset meanwhile */
+
+/* 0x500-0x6ff is for shares. It reads 0 in this version. */
 
 #define MOCK_ACCEL_MSIX_TABLE		0x800
 #define MOCK_ACCEL_MSIX_PBA		0xc00
 
 /* MSI-X vectors of a function. */
 #define MOCK_ACCEL_VECTOR_EVENT		0	/* HEALTH, TEMPERATURE or ERROR_COUNT changed */
-#define MOCK_ACCEL_VECTOR_ENGINE	1	/* for the engine */
+#define MOCK_ACCEL_VECTOR_ENGINE	1	/* a descriptor asked for it, or the engine halted */
 #define MOCK_ACCEL_VECTORS		2
 
 /* /dev/mockN, /dev/mockN_vfM. Every ioctl gives ENODEV once the device is gone. */
@@ -129,5 +234,88 @@ struct mock_accel_info {
 };
 
 #define MOCK_ACCEL_IOC_INFO	_IOR(MOCK_ACCEL_IOC_MAGIC, 0x00, struct mock_accel_info)
+
+/**
+ * struct mock_accel_buffer - memory that a program shares with the engine
+ * @size: in: bytes, up to MOCK_ACCEL_MAX_BUFFER; out: in whole pages
+ * @offset: out: where mmap() of the file finds it, and its address in struct mock_accel_work
+ *
+ * The memory is zeroed, and lives until the file is closed and all maps are gone. A file has up
+ * to MOCK_ACCEL_MAX_BUFFERS. EINVAL: no such size; ENOSPC: too many; ENOMEM.
+ */
+struct mock_accel_buffer {
+	__u64 size;
+	__u64 offset;
+};
+
+#define MOCK_ACCEL_MAX_BUFFER	0x400000	/* 4 MiB */
+#define MOCK_ACCEL_MAX_BUFFERS	16
+
+/**
+ * struct mock_accel_work - something for the engine to do
+ * @operation: MOCK_ACCEL_OP_*
+ * @flags: MOCK_ACCEL_DESCRIPTOR_SOURCE_DEVICE, _DESTINATION_DEVICE
+ * @length: bytes
+ * @source: address: in the file's buffers (offset of one, and the place in it), or with the flag
+ *	an offset in the device's memory
+ * @destination: likewise
+ * @operand: as in struct mock_accel_descriptor
+ * @id: out: names the work for MOCK_ACCEL_IOC_WAIT; counts from 1 for each file
+ *
+ * EINVAL: an operation or flag that there is not; EFAULT: an address that is not within one
+ * buffer. What only the device can judge ends in the work's status. Blocks while the ring is
+ * full; EAGAIN instead with O_NONBLOCK; EINTR. ENOSPC: the file has MOCK_ACCEL_MAX_WORKS that
+ * nobody has waited for.
+ */
+struct mock_accel_work {
+	__u32 operation;
+	__u32 flags;
+	__u64 length;
+	__u64 source;
+	__u64 destination;
+	__u64 operand;
+	__u64 id;
+};
+
+#define MOCK_ACCEL_MAX_WORKS	1024
+
+/**
+ * struct mock_accel_wait - waits for a work and takes its result
+ * @id: in: of the work, 0: of whichever is done first; out: which it was
+ * @timeout_ms: in: milliseconds, -1: for ever, 0: not at all
+ * @status: out: MOCK_ACCEL_DONE_*
+ * @bytes: out: as in struct mock_accel_completion
+ * @result: out: likewise
+ *
+ * ENOENT: no such work, or its result was taken; ETIMEDOUT; EINTR. The work goes on in both.
+ */
+struct mock_accel_wait {
+	__u64 id;
+	__s32 timeout_ms;
+	__u32 status;
+	__u64 bytes;
+	__u64 result;
+};
+
+/**
+ * struct mock_accel_passphrase - has the device make a passphrase
+ * @words: in: MOCK_ACCEL_PASSPHRASE_MIN_WORDS to _MAX_WORDS
+ * @reserved: 0
+ * @text: out: ended by a NUL
+ *
+ * EINVAL: no such number of words; EIO: the device could not.
+ */
+struct mock_accel_passphrase {
+	__u32 words;
+	__u32 reserved;
+	char text[MOCK_ACCEL_PASSPHRASE_SIZE];
+};
+
+#define MOCK_ACCEL_IOC_BUFFER	_IOWR(MOCK_ACCEL_IOC_MAGIC, 0x01, struct mock_accel_buffer)
+#define MOCK_ACCEL_IOC_SUBMIT	_IOWR(MOCK_ACCEL_IOC_MAGIC, 0x02, struct mock_accel_work)
+#define MOCK_ACCEL_IOC_WAIT	_IOWR(MOCK_ACCEL_IOC_MAGIC, 0x03, struct mock_accel_wait)
+/* An eventfd that is signalled whenever a work of this file is done; -1: none any more. */
+#define MOCK_ACCEL_IOC_EVENTFD	_IOW(MOCK_ACCEL_IOC_MAGIC, 0x04, __s32)
+#define MOCK_ACCEL_IOC_PASSPHRASE _IOWR(MOCK_ACCEL_IOC_MAGIC, 0x05, struct mock_accel_passphrase)
 
 #endif /* MOCK_ACCEL_H */
