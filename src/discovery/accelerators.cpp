@@ -30,14 +30,24 @@ std::unexpected<OwnerError> owner_error(const std::string& name, int error) {
       .message = fmt::format("{}: owner: {}", name, std::generic_category().message(error))});
 }
 
-/// Writes a line to the attribute in one write(2): that is the device's whole transaction.
-std::expected<void, OwnerError> write_owner(const std::filesystem::path& sysfs,
-                                            const std::string& name, std::string_view line) {
-  const auto path = sysfs / "class" / "mock-accel" / name / "owner";
+/// Writes a line to an attribute in one write(2): that is the device's whole transaction. Gives 0
+/// or what errno says.
+int write_attribute(const std::filesystem::path& path, std::string_view line) {
   // O_TRUNC means nothing to sysfs; it makes a plain file, as tests have, hold just this line.
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
-  if (!file) return owner_error(name, errno);
-  if (::write(file.get(), line.data(), line.size()) < 0) return owner_error(name, errno);
+  if (!file) return errno;
+  return ::write(file.get(), line.data(), line.size()) < 0 ? errno : 0;
+}
+
+std::filesystem::path attribute(const std::filesystem::path& sysfs, const std::string& device,
+                                const char* name) {
+  return sysfs / "class" / "mock-accel" / device / name;
+}
+
+std::expected<void, OwnerError> write_owner(const std::filesystem::path& sysfs,
+                                            const std::string& name, std::string_view line) {
+  const int error = write_attribute(attribute(sysfs, name, "owner"), line);
+  if (error != 0) return owner_error(name, error);
   return {};
 }
 
@@ -57,6 +67,12 @@ std::expected<void, OwnerError> KernelAccelerators::take(const std::string& name
 
 std::expected<void, OwnerError> KernelAccelerators::free(const std::string& name) {
   return write_owner(sysfs_, name, "\n");
+}
+
+Result<void> KernelAccelerators::enable_vfs(const std::string& pf, unsigned count) {
+  const auto path = attribute(sysfs_, pf, "sriov_numvfs");
+  const int error = write_attribute(path, fmt::format("{}\n", count));
+  return error == 0 ? Result<void>() : fail_errno(path, error);
 }
 
 Result<UniqueFd> KernelAccelerators::open(const std::string& name) const {

@@ -43,6 +43,8 @@ class Accelerators {
                                                              const Uuid& owner) = 0;
   /// Frees a device, whoever holds it. Its memory is wiped.
   [[nodiscard]] virtual std::expected<void, OwnerError> free(const std::string& name) = 0;
+  /// Divides a PF that has no VFs into `count` of them. Fails on one that is held.
+  [[nodiscard]] virtual Result<void> enable_vfs(const std::string& pf, unsigned count) = 0;
   /// Opens the device's node. The kernel module can't be unloaded while the file is open.
   [[nodiscard]] virtual Result<UniqueFd> open(const std::string& name) const = 0;
 };
@@ -57,6 +59,7 @@ class KernelAccelerators : public Accelerators {
   [[nodiscard]] std::expected<void, OwnerError> take(const std::string& name,
                                                      const Uuid& owner) override;
   [[nodiscard]] std::expected<void, OwnerError> free(const std::string& name) override;
+  [[nodiscard]] Result<void> enable_vfs(const std::string& pf, unsigned count) override;
   [[nodiscard]] Result<UniqueFd> open(const std::string& name) const override;
 
  private:

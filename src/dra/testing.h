@@ -157,8 +157,10 @@ class FakeApi : public kube::Api {
 class FakeAccelerators : public discovery::Accelerators {
  public:
   discovery::Inventory inventory{.module_loaded = true, .devices = {}, .problems = {}};
-  std::set<std::string> broken;  ///< devices that can neither be taken nor freed
-  std::vector<std::string> log;  ///< "take mock0", "free mock0"
+  std::set<std::string> broken;             ///< devices that can neither be taken nor freed
+  std::vector<std::string> log;             ///< "take mock0", "free mock0"
+  std::map<std::string, unsigned> enabled;  ///< VFs by PF, as they were asked for
+  bool refuse_vfs = false;
 
   discovery::Device& add(const std::string& name) {
     discovery::Device& device = inventory.devices.emplace_back();
@@ -207,6 +209,11 @@ class FakeAccelerators : public discovery::Accelerators {
     return {};
   }
 
+  [[nodiscard]] Result<void> enable_vfs(const std::string& pf, unsigned count) override {
+    if (refuse_vfs) return fail("{}: busy", pf);
+    enabled[pf] = count;
+    return {};
+  }
   [[nodiscard]] Result<UniqueFd> open(const std::string& name) const override {
     return fail("{}: not in tests", name);
   }

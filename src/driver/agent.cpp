@@ -28,6 +28,7 @@
 #include "driver/cluster.h"
 #include "driver/inventory_feed.h"
 #include "driver/metrics.h"
+#include "driver/partitioner.h"
 #include "driver/probes.h"
 
 namespace mockdev::driver {
@@ -178,7 +179,8 @@ class Agent {
         preparer_(accelerators_,
                   dra::CdiFolder(settings.cdi_root, settings.common.driver, settings.dev),
                   metadata_folder(settings)),
-        feed_(accelerators_) {}
+        feed_(accelerators_),
+        partitioner_(accelerators_, settings.vfs) {}
 
   Result<void> run() {
     auto opened = probes_.open(
@@ -248,6 +250,7 @@ class Agent {
 
   void look(const DeviceListener& tell) {
     auto devices = feed_.look();
+    partitioner_.divide(devices);
     metrics_.devices(devices);
     board_.post(health_of(devices, slice_settings(settings_)));
     tell(std::move(devices));
@@ -286,6 +289,7 @@ class Agent {
   dra::Preparer preparer_;
   dra::HealthBoard board_;
   InventoryFeed feed_;
+  Partitioner partitioner_;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "kube/api_versions.h"
+#include "mock_accel.h"
 
 namespace mockdev::driver {
 namespace {
@@ -54,6 +55,7 @@ struct AgentFlags {
   bool no_shared_counters = false;
   bool no_device_metadata = false;
   bool claim_status = false;
+  int vfs = 0;
   int rescan = 60;
   int orphan_check = 600;
   int repair_delay = 5000;
@@ -150,6 +152,9 @@ void add_agent_flags(CLI::App& app, AgentFlags& flags) {
   toggle(app, "--claim-status", flags.claim_status, "CLAIM_STATUS",
          "Write to prepared claims how their devices are; needs the right to do so");
 
+  number(app, "--vfs", flags.vfs, "VFS",
+         "Divide each free PF into so many VFs, or as many as it can have; 0: leave them", 0,
+         MOCK_ACCEL_MAX_VFS);
   number(app, "--rescan-seconds", flags.rescan, "RESCAN_SECONDS",
          "Pause between looks at the devices that no event asked for", 1, kDay);
   number(app, "--orphan-check-seconds", flags.orphan_check, "ORPHAN_CHECK_SECONDS",
@@ -217,6 +222,7 @@ std::expected<Settings, Refusal> settings_of(const AgentFlags& flags) {
                        .shared_counters = !flags.no_shared_counters,
                        .device_metadata = !flags.no_device_metadata,
                        .claim_status = flags.claim_status,
+                       .vfs = static_cast<unsigned>(flags.vfs),
                        .rescan = std::chrono::seconds(flags.rescan),
                        .orphan_check = std::chrono::seconds(flags.orphan_check),
                        .repair_delay = std::chrono::milliseconds(flags.repair_delay)};

@@ -55,6 +55,8 @@ struct AgentSettings {
   bool device_metadata = true;  ///< for containers, in files
   bool claim_status = false;    ///< prepared claims say how their devices are
 
+  unsigned vfs = 0;  ///< that each PF is divided into; 0: as they are
+
   std::chrono::seconds rescan{60};
   std::chrono::seconds orphan_check{600};
   std::chrono::milliseconds repair_delay{5000};
