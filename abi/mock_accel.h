@@ -205,7 +205,7 @@ struct mock_accel_completion {
 
 /* MSI-X vectors of a function. */
 #define MOCK_ACCEL_VECTOR_EVENT		0	/* HEALTH, TEMPERATURE or ERROR_COUNT changed */
-#define MOCK_ACCEL_VECTOR_ENGINE	1	/* a descriptor asked for it, or the engine halted */
+#define MOCK_ACCEL_VECTOR_ENGINE	1	/* a descriptor asked, or the engine halted */
 #define MOCK_ACCEL_VECTORS		2
 
 /* /dev/mockN, /dev/mockN_vfM. Every ioctl gives ENODEV once the device is gone. */
