@@ -78,8 +78,10 @@ void mock_context_close(struct mock_context *context)
 	wait_event_killable_timeout(mdev->changes, mock_context_is_idle(context),
 				    msecs_to_jiffies(MOCK_CLOSE_MS));
 	mutex_lock(&mdev->lock);
-	if (!mock_context_is_idle(context))
+	if (!mock_context_is_idle(context)) {
+		dev_warn_ratelimited(&mdev->dev, "a file is closed whose works do not end: the engine is stopped\n");
 		mock_engine_stop(mdev);
+	}
 	mock_context_put(context);
 	mutex_unlock(&mdev->lock);
 }

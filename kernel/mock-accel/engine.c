@@ -50,6 +50,23 @@ static u32 mock_in_flight(const struct mock_engine *engine)
 	return engine->tail - engine->head;
 }
 
+static void mock_turn_off(struct mock_engine *engine)
+{
+	spin_lock(&engine->lock);
+	engine->on = false;
+	spin_unlock(&engine->lock);
+}
+
+/* As the device, it counts from 0. None is in flight. */
+static void mock_turn_on(struct mock_engine *engine)
+{
+	spin_lock(&engine->lock);
+	engine->head = 0;
+	engine->tail = 0;
+	engine->on = true;
+	spin_unlock(&engine->lock);
+}
+
 /* The oldest work in flight has come to its end. */
 static void mock_finish(struct mock_device *mdev, const struct mock_outcome *outcome)
 {
@@ -93,7 +110,7 @@ static int mock_await_idle(struct mock_device *mdev, unsigned long timeout_us)
 /* Works in flight end, unless the device does not let go of them: see mock_look(). */
 static void mock_disable(struct mock_device *mdev)
 {
-	mdev->engine.on = false;
+	mock_turn_off(&mdev->engine);
 	if (!mock_write32(mdev, MOCK_ACCEL_REG_ENGINE_CONTROL, 0) &&
 	    !mock_await_idle(mdev, MOCK_STOP_US))
 		mock_abort_all(mdev);
@@ -206,11 +223,7 @@ static int mock_enable(struct mock_device *mdev)
 		return err;
 	if (!(control & MOCK_ACCEL_ENGINE_ENABLE))
 		return -EOPNOTSUPP;
-	spin_lock(&engine->lock);
-	engine->head = 0;
-	engine->tail = 0;
-	engine->on = true;
-	spin_unlock(&engine->lock);
+	mock_turn_on(engine);
 	return 0;
 }
 
@@ -324,7 +337,7 @@ void mock_engine_reset_done(struct mock_device *mdev)
 /* Under mdev->lock, when the device can't reach the machine's memory any more. */
 void mock_engine_abandon(struct mock_device *mdev)
 {
-	mdev->engine.on = false;
+	mock_turn_off(&mdev->engine);
 	mock_abort_all(mdev);
 }
 
