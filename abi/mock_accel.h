@@ -195,7 +195,7 @@ struct mock_accel_completion {
 #define MOCK_ACCEL_DONE_BAD_RANGE	5	/* not all within the device's memory */
 #define MOCK_ACCEL_DONE_DMA_FAULT	6	/* the machine's memory could not be reached */
 #define MOCK_ACCEL_DONE_NO_MEMORY	7	/* the host has no memory left for the device's */
-#define MOCK_ACCEL_DONE_FAILED		8	/* the device's health is failed: it does no work */
+#define MOCK_ACCEL_DONE_FAILED		8	/* the device's health is failed */
 #define MOCK_ACCEL_DONE_ABORTED		9	/* by the driver: the engine was reset meanwhile */
 
 /* 0x500-0x6ff is for shares. It reads 0 in this version. */
@@ -205,7 +205,7 @@ struct mock_accel_completion {
 
 /* MSI-X vectors of a function. */
 #define MOCK_ACCEL_VECTOR_EVENT		0	/* HEALTH, TEMPERATURE or ERROR_COUNT changed */
-#define MOCK_ACCEL_VECTOR_ENGINE	1	/* a descriptor asked, or the engine halted */
+#define MOCK_ACCEL_VECTOR_ENGINE	1	/* a descriptor asked, or a halt */
 #define MOCK_ACCEL_VECTORS		2
 
 /* /dev/mockN, /dev/mockN_vfM. Every ioctl gives ENODEV once the device is gone. */

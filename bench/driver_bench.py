@@ -9,12 +9,17 @@ MOCK_DEVICE_BIN is the folder of the programs (default: build/release/bin). The 
 files. One claim at a time: it is made and allocated, and then prepared and unprepared by a kubelet
 that is part of this program. Beside each preparation the same client gets the same claim from the
 API server, the only request that the preparation makes: the ratio is what the driver adds.
+
+No kernel tells of changes in files. What becomes of them is measured from the moment at which the
+agent sees them, by its log; where the kernel does tell of them, the agent waits for 50 ms to gather
+what belongs together.
 """
 
 import os
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +33,8 @@ from kubelet import Messages  # noqa: E402
 
 CLAIMS = 500
 CLAIMS_PATH = "namespaces/default/resourceclaims"
+REST = 30  # seconds
+CHANGES = 60
 
 
 def timed(call):
@@ -86,10 +93,61 @@ def claims(api, agent, kubelet):
     row("prepare to get, medians", percentile(prepares, 0.5) / percentile(gets, 0.5), "times")
 
 
-def requests(agent):
-    """To the API server, for claims."""
+def requests(agent, *words):
+    """To the API server, of which the metric has all these words."""
     return sum(int(float(line.split()[-1])) for line in agent.page("/metrics")[1].splitlines()
-               if "api_requests_total" in line and "resourceclaims" in line)
+               if line.startswith("mock_accel_api_requests_total{")
+               and all(word in line for word in words))
+
+
+def wakeups(agent):
+    """How often its threads have begun to run after they had waited."""
+    return sum(int(line.split()[1])
+               for status in Path(f"/proc/{agent.process.pid}/task").glob("*/status")
+               for line in status.read_text().splitlines()
+               if line.startswith("voluntary_ctxt_switches"))
+
+
+def rest(agent):
+    """What an agent costs to whom nothing happens."""
+    time.sleep(REST)  # after its start
+    total, own = agent.memory()
+    row("resident memory at rest", total, "MiB", 12)
+    row("of which the process's own", own, "MiB")
+    asked, woken = requests(agent), wakeups(agent)
+    time.sleep(REST)
+    woken = wakeups(agent) - woken
+    row(f"wake-ups at rest, of {REST} s", woken / REST, "a second")
+    row(f"requests at rest, in {REST} s", requests(agent) - asked, "", 0)
+
+
+def claims_and_memory(api, agent, kubelet):
+    claims(api, agent, kubelet)
+    row("requests a claim", requests(agent, "resourceclaims") / CLAIMS, "", 1.01)
+    total, own = agent.memory()
+    row(f"resident memory after {CLAIMS} claims", total, "MiB")
+    row("of which the process's own", own, "MiB")
+
+
+def seen_at(agent, health):
+    """When the agent last said so, in seconds since the epoch."""
+    line = [line for line in agent.log.read_text().splitlines() if f"mock0 is {health}" in line][-1]
+    return datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp()
+
+
+def changes(api, agent):
+    """A device's health goes to and fro, and somebody watches its slice."""
+    watcher = api.watch(f"resourceslices?watch=1&fieldSelector=spec.nodeName={agent.node}")
+    next(watcher)  # the slice as it is
+    delays = []
+    for number in range(CHANGES):
+        health = ("degraded", "healthy")[number % 2]
+        agent.sysfs.set("mock0", "health", health)
+        next(watcher)
+        delays.append((time.time() - seen_at(agent, health)) * 1000)
+    for part, name in ((0.5, "median"), (0.99, "p99")):
+        row(f"health seen to slice at a watcher, {name} of {CHANGES}", percentile(delays, part), "ms",
+            100 if part > 0.5 else None)
 
 
 def main():
@@ -101,15 +159,19 @@ def main():
             agent = Agent(Path(folder), kubeconfig, Messages(Path(messages)))
             agent.add("mock0", "pci0000:10/0000:10:00.0/0000:11:00.0", numa_node=0)
             plane.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": agent.node}})
+            agent.rescan = 60  # as it is by default
             agent.start()
             try:
                 kubelet = agent.kubelet()
                 agent.ready()
-                claims(api, agent, kubelet)
-                row("requests a claim", requests(agent) / CLAIMS, "", 1.01)
-                total, own = agent.memory()
-                row("resident memory", total, "MiB", 12)
-                row("of which the process's own", own, "MiB")
+                rest(agent)
+                claims_and_memory(api, agent, kubelet)
+                agent.kill()
+                agent.rescan = 1
+                agent.start()
+                agent.kubelet()
+                agent.ready()
+                changes(api, agent)
             finally:
                 agent.kill()
     finally:

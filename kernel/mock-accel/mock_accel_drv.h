@@ -3,6 +3,7 @@
  * mock-accel: what the driver's files share.
  *
  * pci.c		binds, resets and unbinds a function
+ * sriov.c		VFs on demand
  * device.c		its device in class mock-accel: name, links, life
  * registers.c		register access, and what happens when a device stops answering
  * allocation.c		who holds a device
@@ -236,6 +237,9 @@ static inline bool mock_lost(const struct mock_device *mdev)
 
 /* pci.c */
 struct mock_device *mock_physfn(struct pci_dev *pdev);
+
+/* sriov.c */
+int mock_sriov_configure(struct pci_dev *pdev, int count);
 
 /* device.c */
 int mock_class_register(void);

@@ -172,7 +172,8 @@ Result<Claim> parse_claim(const json& object, const ClaimUid& expected, const Dr
               .uid = ClaimUid(text(metadata, "uid")),
               .pod_claim_name = std::nullopt,
               .pods = {},
-              .devices = {}};
+              .devices = {},
+              .statuses = {}};
   const std::string what = fmt::format("claim {}/{}", claim.ns, claim.name);
   if (claim.uid != expected) {
     return fail("{}: its UID is {} and not {}: it was replaced", what, claim.uid, expected);
@@ -186,6 +187,7 @@ Result<Claim> parse_claim(const json& object, const ClaimUid& expected, const Dr
   if (!pod_claim_name.empty()) claim.pod_claim_name = std::move(pod_claim_name);
   claim.pods = pod_names(status);
   claim.devices = std::move(*devices);
+  claim.statuses = parse_device_statuses(object, driver);
   return claim;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/uuid.h"
+#include "dra/device_status.h"
 #include "dra/names.h"
 
 namespace mockdev::dra {
@@ -49,6 +50,7 @@ struct Claim {
       pod_claim_name{};                  ///< of one made from a template: its pod's name for it
   std::vector<std::string> pods;         ///< names of those that it is reserved for
   std::vector<AllocatedDevice> devices;  ///< of this driver only; may be none
+  std::vector<DeviceStatus> statuses{};  ///< what it says of them so far
 };
 
 /// "namespace/name (uid)", for the log.

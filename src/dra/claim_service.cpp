@@ -36,6 +36,10 @@ milliseconds left_until(steady_clock::time_point deadline) {
                   std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now()));
 }
 
+ClaimUid uid_of(const nlohmann::json& claim) {
+  return ClaimUid(kube::text_at(claim, {"metadata", "uid"}));
+}
+
 /// The same failure for everybody.
 template <typename T>
 std::vector<Result<T>> all_failed(std::size_t count, const Error& error) {
@@ -100,6 +104,7 @@ std::vector<ClaimHandler::Prepared> ClaimService::prepare(
     if (prepared) {
       log::info("prepared {} pod={} devices={}", to_string(claims[index]),
                 fmt::join(claim->pods, ","), device_names(*prepared));
+      if (settings_.statuses != nullptr) settings_.statuses->prepared(*claim);
     } else {
       log::error("preparing {}: {}", to_string(claims[index]), prepared.error().message);
     }
@@ -116,6 +121,7 @@ std::vector<Result<void>> ClaimService::unprepare(const std::vector<ClaimReferen
     auto done = preparer_.unprepare(reference.uid);
     if (done) {
       log::info("unprepared {}", to_string(reference));
+      if (settings_.statuses != nullptr) settings_.statuses->unprepared(reference.uid);
     } else {
       log::error("unpreparing {}: {}", to_string(reference), done.error().message);
     }
@@ -132,10 +138,9 @@ Result<unsigned> ClaimService::remove_orphans(const std::stop_token& stop) {
       {.group = "resource.k8s.io", .version = settings_.api_version, .plural = "resourceclaims"},
       {}, {.stop = stop});
   if (!list) return std::unexpected(to_error(list.error()));
+  const auto claims = list->value("items", nlohmann::json::array());
   std::set<Uuid> living;
-  for (const auto& claim : list->value("items", nlohmann::json::array())) {
-    living.insert(owner_uuid(ClaimUid(kube::text_at(claim, {"metadata", "uid"}))));
-  }
+  for (const auto& claim : claims) living.insert(owner_uuid(uid_of(claim)));
   unsigned removed = 0;
   for (const Uuid& holder : holders) {
     if (living.contains(holder)) continue;
@@ -145,7 +150,23 @@ Result<unsigned> ClaimService::remove_orphans(const std::stop_token& stop) {
     log::warn("claim uid={} no longer exists: its devices are free", holder);
     ++removed;
   }
+  if (settings_.statuses != nullptr) {
+    if (auto told = tell_of_prepared(claims); !told) return std::unexpected(told.error());
+  }
   return removed;
+}
+
+Result<void> ClaimService::tell_of_prepared(const nlohmann::json& claims) {
+  // Since the list was made, some may have been unprepared: only under the turn it stays true.
+  const auto turn = Turn::take(*this, steady_clock::now() + settings_.patience);
+  if (!turn) return std::unexpected(turn.error());
+  const std::set<Uuid> holders = preparer_.holders();
+  for (const auto& object : claims) {
+    if (!holders.contains(owner_uuid(uid_of(object)))) continue;
+    const auto claim = parse_claim(object, uid_of(object), settings_.driver);
+    if (claim) settings_.statuses->prepared(*claim);
+  }
+  return {};
 }
 
 }  // namespace mockdev::dra

@@ -14,6 +14,7 @@
 #include "dra/claim.h"
 #include "dra/names.h"
 #include "dra/prepare.h"
+#include "dra/status_keeper.h"
 #include "kube/api.h"
 
 namespace mockdev::dra {
@@ -53,6 +54,8 @@ struct ClaimServiceSettings {
   std::filesystem::path lock_file;
   /// After this long a call gives up. The kubelet itself waits 45 seconds.
   std::chrono::milliseconds patience{40000};
+  /// Hears which claims are prepared. Null: nobody does. Outlives the service.
+  StatusKeeper* statuses = nullptr;
 };
 
 /// Asks the API server for each claim, before anything is locked: a slow server holds up only the
@@ -68,7 +71,8 @@ class ClaimService final : public ClaimHandler {
 
   /// Frees devices and removes CDI files of claims that no longer exist, as they are left where a
   /// node lost its memory of them. Costs a list of all claims, and nothing if no claim is prepared.
-  /// The number of claims that it did away with.
+  /// The number of claims that it did away with. From the list, `statuses` hears of the claims that
+  /// a process before this one has prepared.
   [[nodiscard]] Result<unsigned> remove_orphans(const std::stop_token& stop = {});
 
  private:
@@ -76,6 +80,7 @@ class ClaimService final : public ClaimHandler {
   using Deadline = std::chrono::steady_clock::time_point;
 
   [[nodiscard]] Result<Claim> fetch(const ClaimReference& reference, Deadline deadline);
+  [[nodiscard]] Result<void> tell_of_prepared(const nlohmann::json& claims);
 
   kube::Api& api_;
   Preparer& preparer_;

@@ -8,6 +8,7 @@
 
 #include "base/testing.h"
 #include "dra/testing.h"
+#include "kube/fake_api.h"
 
 namespace mockdev::dra {
 namespace {
@@ -107,6 +108,24 @@ TEST_F(Service, OrphansAreThoseWhoseClaimsAreGone) {
   api_.objects.clear();
   EXPECT_EQ(*service.remove_orphans(), 1U);
   EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
+}
+
+TEST_F(Service, TellsOfClaimsThatAProcessBeforePrepared) {
+  add_claim("a", kUid);
+  add_claim("not prepared", ClaimUid("other"));
+  ASSERT_TRUE(service().prepare(reference("a"))[0]);
+  kube::FakeApi written;
+  StatusKeeper statuses(written,
+                        {.driver = DriverName("mock-accel.example.com"), .api_version = "v1"});
+  statuses.set_devices(machine_.inventory.devices);
+  ClaimService next(api_, preparer_,
+                    {.driver = DriverName("mock-accel.example.com"),
+                     .api_version = "v1",
+                     .lock_file = {},
+                     .statuses = &statuses});
+  ASSERT_EQ(*next.remove_orphans(), 0U);
+  ASSERT_TRUE(eventually([&] { return written.count("patch") == 1; }));
+  EXPECT_EQ(written.calls().front().resource, resource("a"));
 }
 
 }  // namespace

@@ -24,6 +24,7 @@
 #include "dra/kubelet_plugin.h"
 #include "dra/prepare.h"
 #include "dra/slice_keeper.h"
+#include "dra/status_keeper.h"
 #include "driver/cluster.h"
 #include "driver/inventory_feed.h"
 #include "driver/metrics.h"
@@ -61,6 +62,21 @@ dra::SliceKeeperSettings keeper_settings(const AgentSettings& settings, const Se
                                   .repair_delay = settings.repair_delay};
   if (!settings.shared_counters) keeper.features.counters = dra::CounterSupport::none;
   return keeper;
+}
+
+/// Null where claims get no status.
+std::unique_ptr<dra::StatusKeeper> status_keeper(kube::Api& api, const AgentSettings& settings,
+                                                 const Server& server) {
+  constexpr int kFirstWithStatus = 32;
+  if (!settings.claim_status) return nullptr;
+  if (server.minor < kFirstWithStatus) {
+    log::warn("claims get no status of their devices: an API server 1.{} has no field for it",
+              server.minor);
+    return nullptr;
+  }
+  return std::make_unique<dra::StatusKeeper>(
+      api, dra::StatusKeeperSettings{.driver = settings.common.driver,
+                                     .api_version = server.api_version});
 }
 
 dra::KubeletPluginSettings plugin_settings(const AgentSettings& settings, int kubelet_minor) {
@@ -188,15 +204,19 @@ class Agent {
   }
 
  private:
+  using DeviceListener = std::function<void(std::vector<discovery::Device>)>;
+
   /// Until the interrupt comes, or the API server is another one.
   Result<void> serve(kube::Api& api, const Server& server, int kubelet) {
     const auto plugin_setup = plugin_settings(settings_, kubelet);
     const auto paths = dra::plugin_paths(plugin_setup);
     if (!paths) return std::unexpected(paths.error());
+    const auto statuses = status_keeper(api, settings_, server);
     dra::ClaimService service(api, preparer_,
                               {.driver = settings_.common.driver,
                                .api_version = server.api_version,
-                               .lock_file = paths->lock_file});
+                               .lock_file = paths->lock_file,
+                               .statuses = statuses.get()});
     MeasuredHandler handler(service, metrics_);
     std::atomic<bool> in_doubt = false;  // whether the server is the one that it was
     auto keeping = keeper_settings(settings_, server);
@@ -206,14 +226,18 @@ class Agent {
     };
     keeping.on_watch_failure = [&] { in_doubt = true; };
     dra::SliceKeeper keeper(api, std::move(keeping));
-    look(keeper);
+    const DeviceListener tell = [&](std::vector<discovery::Device> devices) {
+      if (statuses) statuses->set_devices(devices);
+      keeper.set_devices(std::move(devices));
+    };
+    look(tell);
     auto plugin = dra::KubeletPlugin::start(plugin_setup, handler, board_);
     if (!plugin) return std::unexpected(plugin.error());
     readiness_.begin(**plugin, keeper);
     log::info("serving the kubelet on {}", paths->registration_socket.native());
     {
       const std::jthread orphans = watch_for_orphans(service, settings_.orphan_check);
-      follow_devices(keeper, [&] {
+      follow_devices(tell, [&] {
         return in_doubt.exchange(false) && has_changed(api, settings_.common, server);
       });
     }
@@ -222,19 +246,19 @@ class Agent {
     return {};
   }
 
-  void look(dra::SliceKeeper& keeper) {
+  void look(const DeviceListener& tell) {
     auto devices = feed_.look();
     metrics_.devices(devices);
     board_.post(health_of(devices, slice_settings(settings_)));
-    keeper.set_devices(std::move(devices));
+    tell(std::move(devices));
   }
 
   /// Hands on what happens to the devices until the interrupt comes, or it is over.
-  void follow_devices(dra::SliceKeeper& keeper, const std::function<bool()>& is_over) {
+  void follow_devices(const DeviceListener& tell, const std::function<bool()>& is_over) {
     auto monitor = discovery::Monitor::open();
     if (!monitor) log::error("{}: changes are seen late", monitor.error().message);
     // Between the first look and the monitor something may have happened.
-    look(keeper);
+    look(tell);
     while (!interrupt_.requested() && !is_over()) {
       std::array<pollfd, 2> sources = {
           {{.fd = interrupt_.fd(), .events = POLLIN, .revents = 0},
@@ -249,7 +273,7 @@ class Agent {
           log::debug("device={} {} {}", event.device, event.action, event.what);
         }
       }
-      look(keeper);
+      look(tell);
     }
   }
 

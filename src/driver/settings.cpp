@@ -53,6 +53,7 @@ struct AgentFlags {
   bool short_pool_names = false;
   bool no_shared_counters = false;
   bool no_device_metadata = false;
+  bool claim_status = false;
   int rescan = 60;
   int orphan_check = 600;
   int repair_delay = 5000;
@@ -146,6 +147,8 @@ void add_agent_flags(CLI::App& app, AgentFlags& flags) {
          "Never offer a PF beside its VFs: each pool is one slice then");
   toggle(app, "--no-device-metadata", flags.no_device_metadata, "NO_DEVICE_METADATA",
          "Do not give containers files that say what their devices are");
+  toggle(app, "--claim-status", flags.claim_status, "CLAIM_STATUS",
+         "Write to prepared claims how their devices are; needs the right to do so");
 
   number(app, "--rescan-seconds", flags.rescan, "RESCAN_SECONDS",
          "Pause between looks at the devices that no event asked for", 1, kDay);
@@ -213,6 +216,7 @@ std::expected<Settings, Refusal> settings_of(const AgentFlags& flags) {
                        .short_pool_names = flags.short_pool_names,
                        .shared_counters = !flags.no_shared_counters,
                        .device_metadata = !flags.no_device_metadata,
+                       .claim_status = flags.claim_status,
                        .rescan = std::chrono::seconds(flags.rescan),
                        .orphan_check = std::chrono::seconds(flags.orphan_check),
                        .repair_delay = std::chrono::milliseconds(flags.repair_delay)};

@@ -53,6 +53,7 @@ struct AgentSettings {
   bool short_pool_names = false;
   bool shared_counters = true;  ///< where the API server has them
   bool device_metadata = true;  ///< for containers, in files
+  bool claim_status = false;    ///< prepared claims say how their devices are
 
   std::chrono::seconds rescan{60};
   std::chrono::seconds orphan_check{600};

@@ -30,6 +30,7 @@ TEST(Settings, OnlyTheNodesNameIsNeeded) {
   EXPECT_TRUE(settings->attributes.nodepartition_alias);
   EXPECT_TRUE(settings->shared_counters);
   EXPECT_TRUE(settings->device_metadata);
+  EXPECT_FALSE(settings->claim_status);
 }
 
 TEST(Settings, VariablesStandInForFlags) {
@@ -37,8 +38,10 @@ TEST(Settings, VariablesStandInForFlags) {
   ::setenv("HEALTHCHECK_PORT", "-1", 1);
   ::setenv("CDI_ROOT", "/cdi", 1);
   ::setenv("SHORT_POOL_NAMES", "true", 1);
+  ::setenv("CLAIM_STATUS", "true", 1);
   const auto settings = read({"node-agent"});
-  for (const char* name : {"NODE_NAME", "HEALTHCHECK_PORT", "CDI_ROOT", "SHORT_POOL_NAMES"}) {
+  for (const char* name :
+       {"NODE_NAME", "HEALTHCHECK_PORT", "CDI_ROOT", "SHORT_POOL_NAMES", "CLAIM_STATUS"}) {
     ::unsetenv(name);
   }
   ASSERT_TRUE(settings) << settings.error().text;
@@ -46,6 +49,7 @@ TEST(Settings, VariablesStandInForFlags) {
   EXPECT_EQ(settings->common.health.port, -1);
   EXPECT_EQ(settings->cdi_root, "/cdi");
   EXPECT_TRUE(settings->short_pool_names);
+  EXPECT_TRUE(settings->claim_status);
 }
 
 TEST(Settings, AControllerSaysWhereItRuns) {

@@ -15,8 +15,9 @@ namespace {
 constexpr std::uint8_t kRevision = 1;
 
 constexpr ByteCount kEcamOfBus = 1_MiB;
-/// Of a port's window. Linux wants 2 MiB for a slot, and each VF takes a page of up to 4 MiB / 64.
-constexpr ByteCount kWindowOfPort = 4_MiB;
+/// Of the segment for each port. Linux wants 2 MiB of each kind of memory for a slot that may be
+/// empty, and 1 MiB more for the card that is there.
+constexpr ByteCount kWindowOfPort = 8_MiB;
 
 /// A power of two, as a BAR has to be.
 ByteCount times(ByteCount size, unsigned count) {

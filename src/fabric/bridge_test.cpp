@@ -43,7 +43,7 @@ class BridgeTest : public testing::Test {
 
   pci::RecordingSink sink_;
   FakeCard card_;
-  std::array<Slot, 1> slots_ = {Slot{.number = 1, .card = &card_}};
+  std::array<Slot, 1> slots_ = {Slot{.number = 1, .physical = 101, .card = &card_}};
   Bridge bridge_{{.vendor = 0x1de5, .segment = 7}, slots_};
 };
 
@@ -101,7 +101,7 @@ TEST_F(BridgeTest, ForgetsWhatSoftwareSetWhenItIsReset) {
 
 TEST_F(BridgeTest, LetsCardsGoWhenItEnds) {
   FakeCard card;
-  const std::array<Slot, 1> slots = {Slot{.number = 1, .card = &card}};
+  const std::array<Slot, 1> slots = {Slot{.number = 1, .physical = 101, .card = &card}};
   {
     const Bridge bridge({.vendor = 1}, slots);
     EXPECT_NE(card.sink, nullptr);

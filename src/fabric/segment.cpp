@@ -43,9 +43,9 @@ void for_each_function(std::uint64_t offset, Bytes bytes, Access access) {
 
 Segment::Segment(std::uint16_t vendor, std::uint16_t port_device, std::span<const Slot> slots,
                  pci::InterruptSink& sink) {
-  for (const auto& [number, card] : slots) {
-    auto port = std::make_unique<pci::RootPort>(pci::RootPort::Settings{
-        .vendor = vendor, .device = port_device, .slot = static_cast<std::uint16_t>(number)});
+  for (const auto& [number, physical, card] : slots) {
+    auto port = std::make_unique<pci::RootPort>(
+        pci::RootPort::Settings{.vendor = vendor, .device = port_device, .slot = physical});
     port->set_interrupt_sink(&sink);
     port->plug(*card);
     slots_.push_back({.number = number, .card = card, .port = std::move(port)});

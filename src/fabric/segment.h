@@ -19,8 +19,9 @@ namespace mockdev::fabric {
 
 /// A slot and the card that belongs there.
 struct Slot {
-  unsigned number;      ///< 1 to 32: its port is device number - 1 on bus 0
-  pci::Function* card;  ///< outlives the segment
+  unsigned number;         ///< 1 to 32: its port is device number - 1 on bus 0
+  std::uint16_t physical;  ///< number that people know it by, 13 bits: best unique in a machine
+  pci::Function* card;     ///< outlives the segment
 };
 
 /// The root ports have the routing ids 00:00.0 to 00:1f.0. Not thread-safe.

@@ -48,8 +48,8 @@ class SegmentTest : public testing::Test {
   pci::RecordingSink sink_{true};
   FakeCard first_;
   FakeCard third_;
-  std::array<Slot, 2> slots_ = {Slot{.number = 1, .card = &first_},
-                                Slot{.number = 3, .card = &third_}};
+  std::array<Slot, 2> slots_ = {Slot{.number = 1, .physical = 101, .card = &first_},
+                                Slot{.number = 3, .physical = 103, .card = &third_}};
   Segment segment_{0x1de5, 0xfc, slots_, sink_};
 };
 

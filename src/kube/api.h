@@ -110,6 +110,7 @@ struct PatchOptions {
   PatchType type = PatchType::merge;
   std::string subresource = {};  ///< "status"; empty: the object itself
   bool force = false;            ///< apply only: take fields that others manage
+  std::string manager = {};      ///< apply only: who owns the fields; empty: the client itself
 };
 
 /// The object is removed only if it still is this one. Empty members are not compared. Otherwise

@@ -157,7 +157,8 @@ class Client::Implementation {
     auto operation = make("patch", "PATCH", object, path_of(object), options.subresource);
     Query query;
     if (options.type == PatchType::apply) {
-      query.add("fieldManager", settings_.user_agent).add("force", options.force ? "true" : "");
+      query.add("fieldManager", options.manager.empty() ? settings_.user_agent : options.manager)
+          .add("force", options.force ? "true" : "");
     }
     operation.request.target += query.text();
     const auto* const form = std::ranges::find(kPatchForms, options.type, &PatchForm::type);

@@ -140,6 +140,7 @@ TEST(Client, SendsWritesAsTheApiWantsThem) {
   ASSERT_TRUE(client->patch(object, json::array(), {.type = PatchType::json}));
   ASSERT_TRUE(client->patch(object, body,
                             {.type = PatchType::apply, .subresource = "status", .force = true}));
+  ASSERT_TRUE(client->patch(object, body, {.type = PatchType::apply, .manager = "me"}));
   ASSERT_TRUE(client->remove(object));
   ASSERT_TRUE(client->remove(object, {.uid = "u", .resource_version = "7"}));
 
@@ -158,6 +159,8 @@ TEST(Client, SendsWritesAsTheApiWantsThem) {
                                 "PATCH " + path +
                                     "/a/status?fieldManager=mock-device&force=true "
                                     "application/apply-patch+yaml {\"x\":1}",
+                                "PATCH " + path +
+                                    "/a?fieldManager=me application/apply-patch+yaml {\"x\":1}",
                                 "DELETE " + path + "/a - ",
                                 "DELETE " + path +
                                     "/a application/json "

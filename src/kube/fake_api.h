@@ -38,6 +38,9 @@ class FakeApi final : public Api {
   /// Called before each operation, without a lock. What it gives is the operation's outcome.
   std::function<std::optional<ApiError>(const Call&)> before = {};
 
+  /// Changes what a write stores, as feature gates do. Called under the lock.
+  std::function<void(Json&)> on_store = {};
+
   /// Answers to get_path.
   std::map<std::string, Json, std::less<>> paths = {};
 
@@ -301,6 +304,7 @@ class FakeApi final : public Api {
   }
 
   Json store(const Resource& name, Json object, WatchEvent::Type type) {
+    if (on_store) on_store(object);
     object["metadata"]["resourceVersion"] = std::to_string(++version_);
     objects_[path_of(name)] = object;
     publish(path_of(name), type, object);

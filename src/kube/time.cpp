@@ -6,6 +6,11 @@
 
 namespace mockdev::kube {
 
+std::string second_time(std::chrono::system_clock::time_point time) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
 std::string micro_time(std::chrono::system_clock::time_point time) {
   const auto second = std::chrono::floor<std::chrono::seconds>(time);
   const auto rest = std::chrono::floor<std::chrono::microseconds>(time - second);

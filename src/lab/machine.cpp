@@ -28,8 +28,8 @@ constexpr unsigned kNetworkSlot = 3;
 constexpr unsigned kClusterNetworkSlot = 4;
 constexpr unsigned kFirstHostBridgeSlot = 8;
 
-/// Of the root port of a NUMA node's fabric.
-constexpr unsigned kFabricSlot = 1;
+/// Of the root port of a NUMA node's fabric, the only one there.
+constexpr unsigned kFabricPort = 1;
 
 /// A value inside an option: a comma ends it unless it is doubled.
 std::string escaped(const std::filesystem::path& path) {
@@ -132,20 +132,21 @@ std::string device_option(const Json& device) {
 struct Plugged {
   std::string bridge;  ///< of the NUMA node
   unsigned numa;
-  unsigned slot;
+  unsigned port;  ///< of its host bridge, from 1
+  unsigned slot;  ///< number that the guest shows
   std::string id;
   std::string socket;  ///< its file name
 };
 
 /// A root port with its device.
 Words plugged_device(const MachineSpec& spec, const Plugged& device) {
-  const std::string port = fmt::format("{}-slot{}", device.bridge, device.slot);
+  const std::string port = fmt::format("{}-slot{}", device.bridge, device.port);
   return {"-device",
           // A window of I/O ports for each port would be more of them than a PC has.
           device_option({{"driver", "pcie-root-port"},
                          {"id", port},
                          {"bus", device.bridge},
-                         {"addr", fmt::format("{:#x}", device.slot - 1)},
+                         {"addr", fmt::format("{:#x}", device.port - 1)},
                          {"chassis", device.numa + 1},
                          {"slot", device.slot},
                          {"io-reserve", 0}}),
@@ -172,7 +173,8 @@ Words numa_devices(const MachineSpec& spec, const topology::NumaNode& numa, unsi
     const auto& any = numa.devices.front();
     add(words, plugged_device(spec, {.bridge = bridge,
                                      .numa = numa.id,
-                                     .slot = kFabricSlot,
+                                     .port = kFabricPort,
+                                     .slot = numa.id + 1,
                                      .id = bridge + "-fabric",
                                      .socket = socket_name(spec.node, numa, any)}));
     return words;
@@ -180,6 +182,7 @@ Words numa_devices(const MachineSpec& spec, const topology::NumaNode& numa, unsi
   for (const topology::Device& device : numa.devices) {
     add(words, plugged_device(spec, {.bridge = bridge,
                                      .numa = numa.id,
+                                     .port = device.slot,
                                      .slot = device.slot,
                                      .id = device.name,
                                      .socket = socket_name(spec.node, numa, device)}));
@@ -229,7 +232,9 @@ Command machine_command(const MachineSpec& spec) {
   add(words, connection_options());
   if (spec.cluster) add(words, cluster_options(*spec.cluster));
   const std::vector<unsigned> buses = topology::root_buses(spec.node);
-  for (std::size_t i = 0; i < spec.node.numa.size(); ++i) {
+  // QEMU tells the guest of the last one first. In the order of their addresses they also come up,
+  // and are numbered, when a driver is loaded anew.
+  for (std::size_t i = spec.node.numa.size(); i-- > 0;) {
     add(words, numa_devices(spec, spec.node.numa[i], buses[i]));
   }
   return {.argv = std::move(words), .folder = spec.folder.machine(spec.node.name).path};

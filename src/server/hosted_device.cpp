@@ -30,16 +30,24 @@ HostedDevices::iterator end_of_endpoint(HostedDevices& devices, HostedDevices::i
   });
 }
 
-/// The bridge of a NUMA node, whose number its segment asks for: 0 is the machine's own.
+/// Slot 2 of NUMA node 1 is number 202 of its machine.
+std::uint16_t physical_slot(const Placement& place) {
+  constexpr unsigned kOfNumaNode = 100;
+  static_assert(topology::kMaxSlots < kOfNumaNode);
+  return static_cast<std::uint16_t>(kOfNumaNode * (place.numa + 1) + place.device.slot);
+}
+
+/// The bridge of a NUMA node.
 std::unique_ptr<fabric::Bridge> make_bridge(const topology::PciIds& ids,
                                             std::span<HostedDevice> devices) {
   std::vector<fabric::Slot> slots;
   for (const HostedDevice& device : devices) {
-    slots.push_back({.number = device.place.device.slot, .card = device.accelerator.get()});
+    slots.push_back({.number = device.place.device.slot,
+                     .physical = physical_slot(device.place),
+                     .card = device.accelerator.get()});
   }
-  const auto segment = static_cast<std::uint16_t>(devices.front().place.numa + 1);
   auto bridge = std::make_unique<fabric::Bridge>(
-      fabric::Settings{.vendor = ids.vendor, .segment = segment}, slots);
+      fabric::Settings{.vendor = ids.vendor, .segment = devices.front().place.segment}, slots);
   for (HostedDevice& device : devices) device.bridge = bridge.get();
   return bridge;
 }

@@ -166,6 +166,7 @@ Result<std::vector<Placement>> place_all(const Flags& flags, const topology::Top
                               .numa = numa.id,
                               .device = device,
                               .attach = node.attach,
+                              .segment = topology::fabric_segment(numa),
                               .socket = socket_path(flags, node, numa, device)});
       }
     }
@@ -279,7 +280,7 @@ std::expected<Plan, Refusal> make_plan(int argc, const char* const* argv) {
 
 std::string describe(const Plan& plan) {
   std::string text;
-  for (const auto& [node, numa, device, attach, socket] : plan.devices) {
+  for (const auto& [node, numa, device, attach, segment, socket] : plan.devices) {
     text += fmt::format("{}/{} numa{} slot {}: {}, {}, {} VFs, {}", node, device.name, numa,
                         device.slot, device.uuid, device.memory, device.vfs,
                         capability_text(device.capabilities));

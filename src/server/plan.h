@@ -18,6 +18,7 @@ struct Placement {
   unsigned numa = 0;
   topology::Device device;
   topology::Attach attach = topology::Attach::direct;
+  std::uint16_t segment = 0;  ///< PCI segment that its fabric asks for; unused where it is direct
   /// Of the device, or of the bridge of its NUMA node. Empty in a dry run without a socket folder.
   std::filesystem::path socket;
 };

@@ -42,7 +42,7 @@ json vf_entries(const accel::Snapshot& pf) {
 }
 
 json entry(const HostedDevice& hosted, const vfio_user::Server& server) {
-  const auto& [node, numa, device, attach, socket] = hosted.place;
+  const auto& [node, numa, device, attach, segment, socket] = hosted.place;
   const accel::Snapshot now = hosted.accelerator->snapshot();
   return {
       {"node", node},

@@ -714,6 +714,10 @@ std::vector<unsigned> root_buses(const Node& node) {
   return buses;
 }
 
+std::uint16_t fabric_segment(const NumaNode& numa) {
+  return static_cast<std::uint16_t>(numa.id + 1);
+}
+
 std::string socket_name(const Node& node, const NumaNode& numa, const Device& device) {
   if (node.attach == Attach::fabric) return fmt::format("{}-numa{}.sock", node.name, numa.id);
   return fmt::format("{}-{}.sock", node.name, device.name);

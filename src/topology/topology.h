@@ -72,7 +72,7 @@ struct Topology {
 inline constexpr PciIds kDefaultIds{.vendor = MOCK_ACCEL_PCI_VENDOR,
                                     .pf_device = MOCK_ACCEL_PCI_DEVICE_PF,
                                     .vf_device = MOCK_ACCEL_PCI_DEVICE_VF};
-inline constexpr Attach kDefaultAttach = Attach::direct;
+inline constexpr Attach kDefaultAttach = Attach::fabric;
 inline constexpr ByteCount kDefaultMemory = 16_GiB;
 inline constexpr std::uint16_t kDefaultVfs = 16;
 inline constexpr std::uint32_t kDefaultCapabilities = MOCK_ACCEL_CAP_COMPUTE;
@@ -107,6 +107,9 @@ struct Problem {
 /// The PCI bus numbers of each NUMA node's root bus, in their order, and the first one that is
 /// left: behind a root bus, the port of each device, or that of the bridge, takes the next.
 [[nodiscard]] std::vector<unsigned> root_buses(const Node& node);
+
+/// The PCI segment that a NUMA node's fabric asks for: 0 is the machine's own.
+[[nodiscard]] std::uint16_t fabric_segment(const NumaNode& numa);
 
 /// The file name, in the server's socket folder, of the socket that leads to a device: its own,
 /// "node0-mock1.sock", or that of its NUMA node's bridge, "node0-numa1.sock".

@@ -33,6 +33,18 @@ def slices(cluster):
     return cluster.get("resourceslices")["items"]
 
 
+def complete_pools(cluster):
+    """The devices of each pool of which all slices are there."""
+    specs = [one["spec"] for one in slices(cluster)]
+    newest = {}
+    for spec in sorted(specs, key=lambda spec: spec["pool"]["generation"]):
+        newest[spec["pool"]["name"]] = spec["pool"]
+    members = {name: [spec for spec in specs if spec["pool"] == pool]
+               for name, pool in newest.items()}
+    return {name: [device for spec in own for device in spec["devices"]]
+            for name, own in members.items() if len(own) == newest[name]["resourceSliceCount"]}
+
+
 def taints(cluster, pool, device):
     slice_ = next(one for one in slices(cluster) if one["spec"]["pool"]["name"] == pool)
     return [f'{taint["key"]}={taint["value"]}:{taint["effect"]}'
@@ -191,6 +203,29 @@ def test_an_agent_that_is_killed_loses_nothing(driver):
                "a new agent", timeout=300)
     assert devices_by_uuid(driver)[words[2]]["owner"] == device["owner"]
     assert {one["metadata"]["name"] for one in slices(driver)} == before
+    end_example(driver, "one-pf")
+
+
+def test_a_node_that_boots_anew_has_its_claims_again(driver):
+    """A device that is reset forgets its owner: preparing the claim again gives it back."""
+    [[words]] = run_example(driver, "one-pf", "one-pf")
+    claim = driver.get("resourceclaims")["items"][0]
+    device = devices_by_uuid(driver)[words[2]]
+    node, before = device["node"], complete_pools(driver)
+    boot = driver.get("node", node)["status"]["nodeInfo"]["bootID"]
+    driver.run("exec", "--node", node, "--", "systemctl", "reboot", check=False)
+    eventually(lambda: driver.get("node", node)["status"]["nodeInfo"]["bootID"] != boot,
+               "the node has booted", timeout=600)
+    driver.kubectl("wait", "--for=condition=Ready", f"node/{node}", PATIENCE)
+    eventually(lambda: [(one["restartCount"] > 0, one["ready"])
+                        for one in driver.get("pod", "one-pf")["status"]["containerStatuses"]]
+               == [(True, True)], "the pod runs again", timeout=300)
+    owner = driver.run("exec", "--node", node, "--", "cat",
+                       f'/sys/class/mock-accel/{device["name"]}/owner').stdout
+    assert owner.strip() == claim["metadata"]["uid"]
+    assert [one["uuid"] for one in devices_by_uuid(driver).values() if one["owner"]] == [words[2]]
+    # The kubelet removes its node's slices when it starts.
+    eventually(lambda: complete_pools(driver) == before, "the slices are complete")
     end_example(driver, "one-pf")
 
 

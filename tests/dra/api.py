@@ -30,7 +30,8 @@ class Api:
 
             context = ssl.create_default_context(cafile=file(cluster, "certificate-authority"))
             context.load_cert_chain(file(user, "client-certificate"), file(user, "client-key"))
-        self.connection = http.client.HTTPSConnection(url.hostname, url.port, context=context)
+        self.connect = lambda: http.client.HTTPSConnection(url.hostname, url.port, context=context)
+        self.connection = self.connect()
         self.version = version
 
     def call(self, verb, path, body=None):
@@ -42,3 +43,13 @@ class Api:
         content = json.loads(answer.read())
         assert answer.status < 300, content
         return content
+
+    def watch(self, path):
+        """The objects of `path` as they come to be, on a connection of its own, until it is closed."""
+        connection = self.connect()
+        try:
+            connection.request("GET", f"/apis/resource.k8s.io/{self.version}/{path}")
+            for line in connection.getresponse():
+                yield json.loads(line)["object"]
+        finally:
+            connection.close()

@@ -85,14 +85,15 @@ def slices(plane, agent):
 
 @pytest.fixture
 def allocated(plane, agent):
-    """Makes claims that the scheduler has given devices of this node: allocated("mock0")."""
+    """Makes claims that the scheduler has given devices of this node: allocated("mock0"). `others` are
+    results of other drivers."""
     made = []
 
-    def make(*devices, config=None, **result):
-        name = new_name("claim")
+    def make(*devices, config=None, name=None, others=(), **result):
+        name = name or new_name("claim")
         fields = {"deviceClassName": "any",
                   **{key: value for key, value in result.items() if key == "adminAccess"}}
-        requests = [request(f"r{index}", **fields) for index in range(len(devices))]
+        requests = [request(f"r{index}", **fields) for index in range(len(devices) + len(others))]
         plane.create({"apiVersion": f"resource.k8s.io/{NEWEST}", "kind": "ResourceClaim",
                       "metadata": {"name": name, "namespace": "default"},
                       "spec": {"devices": {"requests": requests}}})
@@ -101,7 +102,12 @@ def allocated(plane, agent):
         results = [{"request": f"r{index}", "driver": DRIVER,
                     "pool": f"{agent.node}/numa{device[4]}", "device": device, **result}
                    for index, device in enumerate(devices)]
-        claim["status"] = {"allocation": {"devices": {"results": results}}}
+        results += [{"request": f"r{index}", **other}
+                    for index, other in enumerate(others, start=len(devices))]
+        here = {"key": "metadata.name", "operator": "In", "values": [agent.node]}
+        claim["status"] = {"allocation": {
+            "devices": {"results": results},
+            "nodeSelector": {"nodeSelectorTerms": [{"matchFields": [here]}]}}}
         if config:
             claim["status"]["allocation"]["devices"]["config"] = [
                 {"source": "FromClaim", "opaque": {"driver": DRIVER, "parameters": config}}]

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import subprocess
 import uuid
 
 import pytest
@@ -27,6 +28,16 @@ def session_lab():
     lab = Lab(new_name("shared"), "--topology", TWO_NUMA)
     yield lab
     lab.down()
+
+
+@pytest.fixture(scope="session")
+def guest_programs(session_lab, tmp_path_factory):
+    """Builds the programs of tests/guest and puts them into the guest's /usr/local/bin."""
+    folder = tmp_path_factory.mktemp("guest")
+    for source in (ROOT / "tests" / "guest").glob("*.c"):
+        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-pthread",
+                        f"-I{ROOT / 'abi'}", "-o", folder / source.stem, source], check=True)
+        session_lab.put(folder / source.stem, f"/usr/local/bin/{source.stem}")
 
 
 @pytest.fixture

@@ -1,24 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernel module under load, with open files, and when it is taken away."""
 
-import subprocess
-
 import pytest
 
-from lab import RELOAD, ROOT, eventually
+from lab import RELOAD, eventually
 
 CLAIM = "11111111-2222-4333-8444-555555555555"
 NAMES = ["mock0", "mock1", "mock2", "mock3"]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def guest_programs(session_lab, tmp_path_factory):
-    """Builds the programs of tests/guest and puts them into the guest's /usr/local/bin."""
-    folder = tmp_path_factory.mktemp("guest")
-    for source in (ROOT / "tests" / "guest").glob("*.c"):
-        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-pthread",
-                        f"-I{ROOT / 'abi'}", "-o", folder / source.stem, source], check=True)
-        session_lab.put(folder / source.stem, f"/usr/local/bin/{source.stem}")
+pytestmark = pytest.mark.usefixtures("guest_programs")
 
 
 def bdf(lab, device="mock0"):

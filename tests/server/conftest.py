@@ -19,7 +19,7 @@ def fixture_folder():
 @pytest.fixture(name="start")
 def fixture_start(folder):
     """Starts servers, which end with the test: start("--topology", file, "--socket-dir", folder).
-    Without arguments: of the ready-made topology two-numa."""
+    Without arguments: of the ready-made topology two-numa-direct."""
     servers = []
 
     def start(*arguments, **options):

@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("MOCK_DEVICE_BIN", ROOT / "build" / "release" / "bin"),
                "mock-accel-server")
 TOPOLOGIES = ROOT / "lab" / "topologies"
-TWO_NUMA = TOPOLOGIES / "two-numa.yaml"
+# Attached directly: each device has a socket that a test can talk to as a machine does.
+TWO_NUMA = TOPOLOGIES / "two-numa-direct.yaml"
 PATIENCE = 30  # seconds; nothing takes long, but machines may be busy
 
 VERSION, REGION_READ = 1, 9

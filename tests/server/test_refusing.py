@@ -179,13 +179,15 @@ def test_of_two_servers_that_race_for_a_folder_one_serves_everything(folder, sta
     ("rubbish", "request is not a JSON object"),
     ("[" * 60000, "request is nested over 4 deep"),
     ("{}", "verb: missing"),
-    ('{"verb": "dance"}', "dance: unknown verb; known are version, list, faults, fault, heal"),
+    ('{"verb": "dance"}', "dance: unknown verb; known are version, list, faults, fault, heal, plug, unplug"),
     ('{"verb": "fault", "device": "mock0"}', "fault: fault: missing"),
     ('{"verb": "fault", "device": "mock9", "fault": "degraded"}',
      "mock9: no such device; there are node0/mock0 to node0/mock3"),
     ('{"verb": "fault", "device": 3, "fault": "degraded"}', "device: has to be a text"),
     ('{"verb": "fault", "device": "mock0", "fault": "thermal", "value": "x"}',
      "value: has to be a number"),
+    ('{"verb": "unplug", "device": "mock0"}',
+     "node0/mock0: is attached directly, and stays; with `attach: fabric` it has a slot"),
     ('{"verb": "list", "all": true}', "list: all: unknown argument"),
 ], ids=lambda value: value[:30])
 def test_bad_requests_get_one_line_and_the_connection_lives(start, request_line, said):

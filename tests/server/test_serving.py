@@ -27,9 +27,10 @@ def test_serves_all_devices_of_each_ready_made_topology(start, folder, topology)
     nodes = yaml.safe_load(topology.read_text())["nodes"]
     assert len(devices) == sum(count(numa["devices"]) for node in nodes for numa in node["numa"])
     assert len({device["uuid"] for device in devices}) == len(devices)
-    for device in devices:
-        with Client(device["socket"]) as client:
-            assert client.read(CONFIG_REGION, 0) == 0x0001_1de5
+    for socket, attach in {(device["socket"], device["attach"]) for device in devices}:
+        with Client(socket) as client:
+            assert client.read(CONFIG_REGION, 0) == {"direct": 0x0001_1de5,
+                                                     "fabric": 0x00fb_1de5}[attach]
     assert server.stop() == 0
 
 
@@ -65,7 +66,19 @@ def test_serves_the_devices_of_one_node(start, folder):
                    "--node", "node1")
     assert [(device["node"], device["name"]) for device in server.devices()] == [
         ("node1", "mock0"), ("node1", "mock1")]
-    assert sockets(folder) == ["control.sock", "node1-mock0.sock", "node1-mock1.sock"]
+    assert sockets(folder) == ["control.sock", "node1-numa0.sock"]
+
+
+def test_pulls_a_card_out_of_its_slot_and_puts_it_back(start, folder):
+    server = start("--topology", TOPOLOGIES / "two-numa.yaml", "--socket-dir", folder)
+    with server.control() as control:
+        assert control.ask("unplug", device="mock1")["device"]["plugged"] is False
+        again = control.ask("unplug", device="mock1")
+        assert (again["ok"], again["error"]) == (False, "node0/mock1: is not plugged in")
+        assert [device["plugged"] for device in server.devices()] == [True, False, True, True]
+        assert control.ask("plug", device="mock1")["device"]["plugged"] is True
+        again = control.ask("plug", device="mock1")
+        assert (again["ok"], again["error"]) == (False, "node0/mock1: is plugged in already")
 
 
 def test_serves_one_device_by_flags(start, folder):
@@ -176,7 +189,7 @@ def test_sixty_four_devices_of_a_tebibyte_start_at_once(start, folder):
     nodes = [{"name": f"node{node}", "numa": [{"devices": [{"memory": "1TiB"}] * 32}]}
              for node in range(2)]
     file = folder / "topology.yaml"
-    file.write_text(json.dumps({"nodes": nodes}))  # JSON is YAML
+    file.write_text(json.dumps({"attach": "direct", "nodes": nodes}))  # JSON is YAML
     began = time.monotonic()
     server = start("--topology", file, "--socket-dir", folder)
     clients = [Client(device["socket"]) for device in server.devices()]

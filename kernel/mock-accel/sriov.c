@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mock-accel: VFs on demand. Nobody loses a device that he holds because of them: neither a VF that
+ * goes, nor a PF that is divided.
+ */
+#include <linux/lockdep.h>
+
+#include "mock_accel_drv.h"
+
+/* Under mdev->lock. A device that does not answer is held by nobody. */
+static bool mock_is_held(struct mock_device *mdev)
+{
+	struct mock_allocation now;
+
+	return !mock_allocation_read(mdev, &now) && now.status != MOCK_ACCEL_STATUS_FREE;
+}
+
+/* Under pf->lock. */
+static bool mock_vf_is_held(struct mock_device *pf, struct mock_device *vf)
+{
+	bool held;
+
+	mutex_lock_nest_lock(&vf->lock, &pf->lock);
+	held = mock_is_held(vf);
+	mutex_unlock(&vf->lock);
+	return held;
+}
+
+static int mock_check_vfs_free(struct mock_device *pf)
+{
+	struct mock_device *vf;
+	int err = 0;
+
+	mutex_lock(&pf->lock);
+	list_for_each_entry(vf, &pf->vfs, sibling) {
+		if (!mock_vf_is_held(pf, vf))
+			continue;
+		dev_warn_ratelimited(&pf->pdev->dev, "VFs stay: %s is allocated\n",
+				     dev_name(&vf->dev));
+		err = -EBUSY;
+		break;
+	}
+	mutex_unlock(&pf->lock);
+	return err;
+}
+
+static int mock_check_pf_free(struct mock_device *pf)
+{
+	bool held;
+
+	mutex_lock(&pf->lock);
+	held = mock_is_held(pf);
+	mutex_unlock(&pf->lock);
+	if (!held)
+		return 0;
+	dev_warn_ratelimited(&pf->pdev->dev, "no VFs: %s is allocated as a whole\n",
+			     dev_name(&pf->dev));
+	return -EBUSY;
+}
+
+/* Called by the core under the PF's device lock. The number of VFs; -EBUSY: somebody holds one. */
+int mock_sriov_configure(struct pci_dev *pdev, int count)
+{
+	struct mock_device *pf = pci_get_drvdata(pdev);
+	int err;
+
+	if (count == 0) {
+		err = mock_check_vfs_free(pf);
+		if (!err)
+			pci_disable_sriov(pdev);
+		return err;
+	}
+	err = mock_check_pf_free(pf) ?: pci_enable_sriov(pdev, count);
+	return err ?: count;
+}
