@@ -328,10 +328,13 @@ void mock_engine_stop(struct mock_device *mdev)
 		mock_disable(mdev);
 }
 
-/* Under mdev->lock, after a reset: it has stopped the engine, whatever that did before. */
+/*
+ * Under mdev->lock, when the device is live again. A reset has stopped the engine; what was only a
+ * recovery may not have.
+ */
 void mock_engine_reset_done(struct mock_device *mdev)
 {
-	mock_look(mdev);
+	mock_disable(mdev);
 }
 
 /* Under mdev->lock, when the device can't reach the machine's memory any more. */
