@@ -46,7 +46,8 @@ struct mock_device *mock_device_alloc(struct pci_dev *pdev, void __iomem *regs)
 	lockdep_set_subclass(&mdev->lock, pdev->is_virtfn);
 	INIT_LIST_HEAD(&mdev->vfs);
 	INIT_LIST_HEAD(&mdev->sibling);
-	init_waitqueue_head(&mdev->removal);
+	INIT_LIST_HEAD(&mdev->contexts);
+	init_waitqueue_head(&mdev->changes);
 	mdev->pdev = pdev;
 	mdev->regs = regs;
 	mdev->state = MOCK_LIVE;
@@ -141,6 +142,23 @@ static void mock_unlink_pf(struct mock_device *mdev)
 		sysfs_remove_link(&mdev->pf->dev.kobj, mdev->link);
 }
 
+/*
+ * Parts the device from the machine's memory, and open files from the device. An engine that does
+ * not stop may still try to write: that memory is let go of when it is no longer a bus master.
+ */
+static void mock_device_retire(struct mock_device *mdev)
+{
+	mutex_lock(&mdev->lock);
+	mock_engine_stop(mdev);
+	WRITE_ONCE(mdev->state, MOCK_REMOVED);
+	pci_clear_master(mdev->pdev);
+	mock_engine_abandon(mdev);
+	mock_buffers_detach(mdev);
+	mutex_unlock(&mdev->lock);
+	wake_up_all(&mdev->changes);
+	mock_engine_unwatch(mdev);
+}
+
 /* Whoever hears of the new device finds its directory complete: the uevent comes last. */
 int mock_device_register(struct mock_device *mdev)
 {
@@ -152,6 +170,8 @@ int mock_device_register(struct mock_device *mdev)
 		return err;
 	err = mock_link_sriov(mdev) ?: mock_link_pf(mdev);
 	if (err) {
+		/* Somebody may have opened it already. */
+		mock_device_retire(mdev);
 		mock_cdev_del(mdev);
 		return err;
 	}
@@ -163,11 +183,7 @@ int mock_device_register(struct mock_device *mdev)
 /* Afterwards no register is touched. Open files stay, and give ENODEV. */
 void mock_device_unregister(struct mock_device *mdev)
 {
-	mutex_lock(&mdev->lock);
-	WRITE_ONCE(mdev->state, MOCK_REMOVED);
-	mutex_unlock(&mdev->lock);
-	wake_up_all(&mdev->removal);
-
+	mock_device_retire(mdev);
 	mock_unlink_pf(mdev);
 	mock_cdev_del(mdev);
 }

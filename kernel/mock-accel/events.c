@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mock-accel: the event interrupt, uevents and poll notification.
+ * mock-accel: interrupts, uevents and poll notification.
  */
 #include <linux/interrupt.h>
 #include <linux/kobject.h>
@@ -102,37 +102,83 @@ unlock:
 	mutex_unlock(&mdev->lock);
 }
 
+/* With a single vector the engine may have to say something here. */
 static irqreturn_t mock_event_thread(int irq, void *data)
 {
-	mock_announce_changes(data);
+	struct mock_device *mdev = data;
+
+	mock_announce_changes(mdev);
+	if (mdev->vectors <= MOCK_ACCEL_VECTOR_ENGINE)
+		mock_engine_look(mdev);
 	return IRQ_HANDLED;
 }
 
-static int mock_event_irq(struct mock_device *mdev)
+static irqreturn_t mock_engine_thread(int irq, void *data)
 {
-	return pci_irq_vector(mdev->pdev, MOCK_ACCEL_VECTOR_EVENT);
+	mock_engine_look(data);
+	return IRQ_HANDLED;
 }
 
-/* The interrupt stays off until mock_events_start(): nothing is announced of a device unknown. */
+/**
+ * struct mock_vector - an interrupt of a device
+ * @thread: handles it
+ * @suffix: of its name, after the device's
+ */
+struct mock_vector {
+	irq_handler_t thread;
+	const char *suffix;
+};
+
+static const struct mock_vector mock_vectors[MOCK_ACCEL_VECTORS] = {
+	[MOCK_ACCEL_VECTOR_EVENT] = { mock_event_thread, "" },
+	[MOCK_ACCEL_VECTOR_ENGINE] = { mock_engine_thread, "-engine" },
+};
+
+static int mock_request_vector(struct mock_device *mdev, unsigned int number)
+{
+	const struct mock_vector *vector = &mock_vectors[number];
+	const char *name = devm_kasprintf(&mdev->pdev->dev, GFP_KERNEL, "%s%s",
+					  dev_name(&mdev->dev), vector->suffix);
+
+	if (!name)
+		return -ENOMEM;
+	return request_threaded_irq(pci_irq_vector(mdev->pdev, number), NULL, vector->thread,
+				    IRQF_ONESHOT | IRQF_NO_AUTOEN, name, mdev);
+}
+
+/* The first @count. */
+static void mock_free_vectors(struct mock_device *mdev, int count)
+{
+	while (count--)
+		free_irq(pci_irq_vector(mdev->pdev, count), mdev);
+	pci_free_irq_vectors(mdev->pdev);
+}
+
+/* Interrupts stay off until mock_events_start(): nothing is announced of a device unknown. */
 int mock_events_init(struct mock_device *mdev)
 {
-	int vectors, err;
+	int i, err;
 
-	vectors = pci_alloc_irq_vectors(mdev->pdev, 1, MOCK_ACCEL_VECTORS, PCI_IRQ_MSIX);
-	if (vectors < 0)
-		return vectors;
-	err = request_threaded_irq(mock_event_irq(mdev), NULL, mock_event_thread,
-				   IRQF_ONESHOT | IRQF_NO_AUTOEN, dev_name(&mdev->dev), mdev);
-	if (err)
-		pci_free_irq_vectors(mdev->pdev);
-	return err;
+	mdev->vectors = pci_alloc_irq_vectors(mdev->pdev, 1, MOCK_ACCEL_VECTORS, PCI_IRQ_MSIX);
+	if (mdev->vectors < 0)
+		return mdev->vectors;
+	for (i = 0; i < mdev->vectors; i++) {
+		err = mock_request_vector(mdev, i);
+		if (err) {
+			mock_free_vectors(mdev, i);
+			return err;
+		}
+	}
+	return 0;
 }
 
 /* Also looks at once: what changed while the interrupt was off raised none. */
 void mock_events_start(struct mock_device *mdev)
 {
-	if (!mdev->events)
-		enable_irq(mock_event_irq(mdev));
+	int i;
+
+	for (i = 0; !mdev->events && i < mdev->vectors; i++)
+		enable_irq(pci_irq_vector(mdev->pdev, i));
 	mdev->events = true;
 	mock_announce_changes(mdev);
 }
@@ -140,13 +186,14 @@ void mock_events_start(struct mock_device *mdev)
 /* Waits for a running handler, so not under mdev->lock. */
 void mock_events_pause(struct mock_device *mdev)
 {
-	if (mdev->events)
-		disable_irq(mock_event_irq(mdev));
+	int i;
+
+	for (i = 0; mdev->events && i < mdev->vectors; i++)
+		disable_irq(pci_irq_vector(mdev->pdev, i));
 	mdev->events = false;
 }
 
 void mock_events_stop(struct mock_device *mdev)
 {
-	free_irq(mock_event_irq(mdev), mdev);
-	pci_free_irq_vectors(mdev->pdev);
+	mock_free_vectors(mdev, mdev->vectors);
 }

@@ -7,20 +7,29 @@
  * device.c		its device in class mock-accel: name, links, life
  * registers.c		register access, and what happens when a device stops answering
  * allocation.c		who holds a device
- * events.c		interrupt, uevents, poll notification
+ * events.c		interrupts, uevents, poll notification
  * attributes.c		sysfs
  * cdev.c		/dev/mockN
+ * context.c		an open file's context: its life, its signals
+ * buffer.c		memory that programs share with the engine
+ * work.c		works: checked, given to the engine, waited for
+ * engine.c		the engine and its ring
+ * passphrase.c		the passphrase generator
  */
 #ifndef MOCK_ACCEL_DRV_H
 #define MOCK_ACCEL_DRV_H
 
 #include <linux/cdev.h>
 #include <linux/device.h>
+#include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/poll.h>
+#include <linux/spinlock.h>
 #include <linux/uuid.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "mock_accel.h"
 
@@ -60,6 +69,103 @@ struct mock_vitals {
 	u32 error_count;
 };
 
+#define MOCK_RING_SIZE		256
+
+struct eventfd_ctx;
+struct mock_device;
+struct mock_ring;
+
+/**
+ * struct mock_buffer - memory that a program shares with the engine
+ * @memory: pages, as long as the context
+ * @size: bytes, in whole pages
+ * @address: as the device sees it, while the context is in mdev->contexts
+ */
+struct mock_buffer {
+	void *memory;
+	size_t size;
+	dma_addr_t address;
+};
+
+/**
+ * struct mock_context - what an open file has
+ * @users: the file, and each work in flight. Given back under mdev->lock
+ * @mdev: held by the file; while a work is in flight, its driver is bound
+ * @link: place in @contexts of @mdev. Under mdev->lock
+ * @buffers: the first @buffer_count are set and do not change. They grow under mdev->lock
+ * @buffer_count: up to MOCK_ACCEL_MAX_BUFFERS
+ * @running: works in flight, oldest first. This and what follows: under the engine's lock
+ * @results: works that have ended, in that order, and that nobody has taken
+ * @works: how many are on both lists
+ * @last_id: of a work
+ * @eventfd: signalled whenever a work ends, or NULL
+ */
+struct mock_context {
+	struct kref users;
+	struct mock_device *mdev;
+	struct list_head link;
+	struct mock_buffer buffers[MOCK_ACCEL_MAX_BUFFERS];
+	unsigned int buffer_count;
+	struct list_head running;
+	struct list_head results;
+	unsigned int works;
+	u64 last_id;
+	struct eventfd_ctx *eventfd;
+};
+
+/**
+ * struct mock_outcome - what became of a work: struct mock_accel_completion, read once
+ * @status: MOCK_ACCEL_DONE_*, or whatever else the device said
+ * @bytes: that were worked through
+ * @result: of CRC32C
+ */
+struct mock_outcome {
+	u32 status;
+	u64 bytes;
+	u64 result;
+};
+
+/**
+ * struct mock_work - one piece of work of a program
+ * @link: place in one of the two lists of @context
+ * @context: whose it is
+ * @id: names it for the program
+ * @request: what to do, with the addresses of the device
+ * @outcome: set when it has ended
+ */
+struct mock_work {
+	struct list_head link;
+	struct mock_context *context;
+	u64 id;
+	struct mock_accel_work request;
+	struct mock_outcome outcome;
+};
+
+/**
+ * struct mock_engine - the engine of a device
+ * @ring: what the device reads and writes
+ * @address: of @ring, as the device sees it
+ * @wide: the device reaches all memory, not only the lowest 4 GiB
+ * @lock: the innermost: orders the lists of all contexts, and @works to @on, which also need
+ *	mdev->lock to be changed
+ * @works: in flight, by index modulo MOCK_RING_SIZE
+ * @head: index of the oldest work in flight
+ * @tail: index of the next one. Equal to @head: none is in flight
+ * @on: the device has been given the ring. Off with works in flight: it has yet to let go of them
+ * @watch: looks at the ring once in a while as long as works are in flight
+ */
+struct mock_engine {
+	struct mock_ring *ring;
+	dma_addr_t address;
+	bool wide;
+	spinlock_t lock;	/* lists of contexts, works to on */
+	struct mock_work *works[MOCK_RING_SIZE];
+	u32 head;
+	u32 tail;
+	bool on;
+	struct delayed_work watch;
+};
+
 /**
  * struct mock_device - one function, PF or VF
  * @dev: device in class mock-accel. Holds the memory: an open file may outlive the PCI device
@@ -80,9 +186,12 @@ struct mock_vitals {
  * @state: see enum mock_state
  * @vitals: as last announced
  * @saved: allocation, while a reset or suspend is under way
- * @events: the event interrupt is on. Under the PCI device's lock, or while a reset of the PF
- *	takes this VF along
- * @removal: wakes pollers of open files when the device goes
+ * @vectors: interrupts that the machine gave, 1 to MOCK_ACCEL_VECTORS
+ * @events: interrupts are on. Under the PCI device's lock, or while a reset of the PF takes this
+ *	VF along
+ * @engine: see there
+ * @contexts: those of open files that have buffers which the device may use. Under @lock
+ * @changes: wakes users of open files when a work has ended, and when the device dies or goes
  */
 struct mock_device {
 	struct device dev;
@@ -103,8 +212,11 @@ struct mock_device {
 	struct mock_vitals vitals;
 	struct mock_allocation saved;
 
+	int vectors;
 	bool events;
-	wait_queue_head_t removal;
+	struct mock_engine engine;
+	struct list_head contexts;
+	wait_queue_head_t changes;
 };
 
 static inline struct mock_device *to_mock_device(struct device *dev)
@@ -115,6 +227,12 @@ static inline struct mock_device *to_mock_device(struct device *dev)
 static inline bool mock_is_vf(const struct mock_device *mdev)
 {
 	return mdev->identity.function & MOCK_ACCEL_FUNCTION_VF;
+}
+
+/* Nothing that waits for the device will come, unless a reset brings it back. Under no lock. */
+static inline bool mock_lost(const struct mock_device *mdev)
+{
+	return READ_ONCE(mdev->state) >= MOCK_DEAD;
 }
 
 /* pci.c */
@@ -169,5 +287,40 @@ int mock_chrdev_register(void);
 void mock_chrdev_unregister(void);
 int mock_cdev_add(struct mock_device *mdev);
 void mock_cdev_del(struct mock_device *mdev);
+
+/* context.c */
+struct mock_context *mock_context_create(struct mock_device *mdev);
+void mock_context_close(struct mock_context *context);
+void mock_context_get(struct mock_context *context);
+void mock_context_put(struct mock_context *context);
+int mock_context_eventfd(struct mock_context *context, int number);
+void mock_context_signal(struct mock_context *context);
+__poll_t mock_context_readiness(struct mock_context *context);
+
+/* buffer.c */
+int mock_buffer_create(struct mock_context *context, struct mock_accel_buffer *request);
+int mock_buffer_mmap(const struct mock_context *context, struct vm_area_struct *vma);
+int mock_buffer_translate(const struct mock_context *context, __u64 *address, u64 length);
+void mock_buffers_detach(struct mock_device *mdev);
+void mock_buffers_free(struct mock_context *context);
+
+/* work.c */
+int mock_work_submit(struct mock_context *context, struct mock_accel_work *request, bool may_wait);
+int mock_work_wait(struct mock_context *context, struct mock_accel_wait *wait);
+int mock_work_begin(struct mock_work *work);
+void mock_work_end(struct mock_work *work, const struct mock_outcome *outcome);
+
+/* engine.c */
+int mock_engine_init(struct mock_device *mdev);
+int mock_engine_submit(struct mock_device *mdev, struct mock_work *work, u64 *id);
+bool mock_engine_has_room(struct mock_device *mdev);
+void mock_engine_look(struct mock_device *mdev);
+void mock_engine_stop(struct mock_device *mdev);
+void mock_engine_reset_done(struct mock_device *mdev);
+void mock_engine_abandon(struct mock_device *mdev);
+void mock_engine_unwatch(struct mock_device *mdev);
+
+/* passphrase.c */
+int mock_passphrase(struct mock_device *mdev, struct mock_accel_passphrase *passphrase);
 
 #endif /* MOCK_ACCEL_DRV_H */

@@ -83,6 +83,11 @@ static int mock_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (err)
 		goto put;
 
+	err = mock_engine_init(mdev);
+	if (err) {
+		dev_err(&pdev->dev, "cannot set up the engine: error %d\n", err);
+		goto unname;
+	}
 	pci_set_master(pdev);
 	err = mock_events_init(mdev);
 	if (err) {
@@ -125,15 +130,17 @@ static void mock_remove(struct pci_dev *pdev)
 
 /*
  * Reset, suspend and error recovery take the allocation from the device. It is carried over each
- * of them, and events are off meanwhile. The callers hold the device lock: no two at a time.
+ * of them, and interrupts are off meanwhile. The engine is stopped; works in flight are aborted.
+ * The callers hold the device lock: no two at a time.
  */
 
 /* Under mdev->lock. */
 static void mock_quiesce(struct mock_device *mdev)
 {
 	mock_allocation_save(mdev);
+	mock_engine_stop(mdev);
 	if (mdev->state == MOCK_LIVE)
-		mdev->state = MOCK_FROZEN;
+		WRITE_ONCE(mdev->state, MOCK_FROZEN);
 }
 
 /* Under mdev->lock. A dead device that answers again is live again. */
@@ -145,8 +152,9 @@ static void mock_revive(struct mock_device *mdev)
 		mock_declare_dead(mdev);
 		return;
 	}
-	mdev->state = MOCK_LIVE;
+	WRITE_ONCE(mdev->state, MOCK_LIVE);
 	mock_allocation_restore(mdev);
+	mock_engine_reset_done(mdev);
 }
 
 /*

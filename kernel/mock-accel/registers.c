@@ -22,7 +22,8 @@ void mock_declare_dead(struct mock_device *mdev)
 
 	if (mdev->state == MOCK_DEAD)
 		return;
-	mdev->state = MOCK_DEAD;
+	WRITE_ONCE(mdev->state, MOCK_DEAD);
+	wake_up_all(&mdev->changes);
 	dev_err(&mdev->pdev->dev, "device does not answer (reads all ones): out of use until it is reset or removed\n");
 	mock_announce_health(mdev, MOCK_ACCEL_HEALTH_FAILED);
 }
