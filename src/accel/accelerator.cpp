@@ -145,8 +145,8 @@ Result<std::unique_ptr<Accelerator>> Accelerator::make(const Settings& settings)
 
 Accelerator::Accelerator(const Settings& settings)
     : settings_(settings),
-      config_(config_layout(settings)),
-      state_(settings.uuid, settings.memory, settings.capabilities) {
+      state_(settings.uuid, settings.memory, settings.capabilities),
+      config_(config_layout(settings)) {
   pci::set_serial_number(config_, serial_number(settings.uuid));
 }
 
@@ -159,19 +159,25 @@ Accelerator::Accelerator(const Settings& pf, std::uint16_t vf)
                 .vendor = pf.vendor,
                 .pf_device = pf.pf_device,
                 .vf_device = pf.vf_device},
-      config_(vf_config_layout(pf)),
-      state_(settings_.uuid, settings_.memory, settings_.capabilities, vf) {}
+      state_(settings_.uuid, settings_.memory, settings_.capabilities, vf),
+      config_(vf_config_layout(pf)) {}
 
 void Accelerator::config_read(std::size_t offset, std::span<std::byte> into) {
-  const std::scoped_lock lock(mutex_);
+  const std::scoped_lock lock(state_.lock);
   config_.read(offset, into);
 }
 
 void Accelerator::config_write(std::size_t offset, std::span<const std::byte> data) {
-  const std::scoped_lock lock(mutex_);
+  const std::scoped_lock lock(state_.lock);
   if (config_.write(offset, data) == pci::ConfigEffect::function_level_reset) state_.reset();
-  state_.msix.set_control(pci::msix_control(config_));
+  show_control();
   show_enabled_vfs();
+}
+
+/// Tells those who act by themselves what the configuration space lets them do.
+void Accelerator::show_control() {
+  state_.msix.set_control(pci::msix_control(config_));
+  state_.engine.set_bus_master(pci::may_master(config_));
 }
 
 /// Makes the VFs those that the configuration space says. Any that come or go start anew.
@@ -185,6 +191,7 @@ void Accelerator::show_enabled_vfs() {
       vfs_.push_back(std::unique_ptr<Accelerator>(new Accelerator(settings_, vf)));
       vfs_[vf]->set_condition(state_.condition);
       vfs_[vf]->set_interrupt_sink(sink_);
+      vfs_[vf]->set_machine_memory(state_.engine.machine_memory());
     }
     enabled_.push_back(vfs_[vf].get());
   }
@@ -199,18 +206,18 @@ void Accelerator::bar_read(unsigned bar, std::uint64_t offset, std::span<std::by
     std::ranges::fill(into, std::byte{0});
     return;
   }
-  const std::scoped_lock lock(mutex_);
+  const std::scoped_lock lock(state_.lock);
   read_registers(state_, offset, into);
 }
 
 void Accelerator::bar_write(unsigned bar, std::uint64_t offset, std::span<const std::byte> data) {
   if (bar != MOCK_ACCEL_BAR) return;
-  const std::scoped_lock lock(mutex_);
+  const std::scoped_lock lock(state_.lock);
   write_registers(state_, offset, data);
 }
 
 std::optional<pci::MemoryTarget> Accelerator::claim(std::uint64_t address) {
-  const std::scoped_lock lock(mutex_);
+  const std::scoped_lock lock(state_.lock);
   if (const auto own = pci::decode(config_, kBars, address)) {
     return pci::MemoryTarget{.function = this, .bar = own->bar, .offset = own->offset};
   }
@@ -222,21 +229,27 @@ std::optional<pci::MemoryTarget> Accelerator::claim(std::uint64_t address) {
 }
 
 void Accelerator::reset() {
-  const std::scoped_lock lock(mutex_);
+  const std::scoped_lock lock(state_.lock);
   config_.reset();
   state_.reset();
   show_enabled_vfs();
 }
 
 void Accelerator::set_interrupt_sink(pci::InterruptSink* sink) {
-  const std::scoped_lock lock(mutex_);
+  const std::scoped_lock lock(state_.lock);
   sink_ = sink;
   state_.msix.set_sink(sink);
   for (const auto& vf : vfs_) vf->set_interrupt_sink(sink);
 }
 
+void Accelerator::set_machine_memory(pci::MachineMemory* memory) {
+  std::unique_lock lock(state_.lock);
+  for (const auto& vf : vfs_) vf->set_machine_memory(memory);
+  state_.engine.set_machine_memory(lock, memory);
+}
+
 Snapshot Accelerator::snapshot() const {
-  const std::scoped_lock lock(mutex_);
+  const std::scoped_lock lock(state_.lock);
   std::vector<Snapshot> vfs;
   for (std::size_t vf = 0; vf < enabled_.size(); ++vf) vfs.push_back(vfs_[vf]->snapshot());
   return {.settings = settings_,
@@ -260,19 +273,21 @@ Result<void> Accelerator::heal(std::optional<std::string_view> fault) {
 
 template <typename Change>
 Result<void> Accelerator::change_condition(Change change) {
-  const std::scoped_lock lock(mutex_);
+  const std::scoped_lock lock(state_.lock);
   const auto before = visible(state_.condition);
   auto changed = change(state_.condition);
   if (visible(state_.condition) != before) state_.msix.raise(MOCK_ACCEL_VECTOR_EVENT);
+  state_.engine.condition_changed();
   for (const auto& vf : vfs_) vf->set_condition(state_.condition);
   return changed;
 }
 
 /// Of a VF: that its PF is so.
 void Accelerator::set_condition(const Condition& condition) {
-  const std::scoped_lock lock(mutex_);
+  const std::scoped_lock lock(state_.lock);
   const bool shows = visible(state_.condition) != visible(condition);
   state_.condition = condition;
+  state_.engine.condition_changed();
   if (shows) state_.msix.raise(MOCK_ACCEL_VECTOR_EVENT);
 }
 

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -57,9 +56,9 @@ struct Snapshot {
 /// virtual_functions() only by whoever makes the accesses. While a call delivers an interrupt, the
 /// sink must not call back.
 ///
-/// A PF owns its VFs, which are there while software has VF Enable set. Each has memory, an owner
-/// and interrupts of its own; its condition is that of the PF, since they are one piece of
-/// hardware.
+/// A PF owns its VFs, which are there while software has VF Enable set. Each has memory, an owner,
+/// an engine and interrupts of its own; its condition is that of the PF, since they are one piece
+/// of hardware.
 class Accelerator final : public pci::Function {
  public:
   /// Fails on settings that no accelerator can have; the error names the setting.
@@ -83,6 +82,7 @@ class Accelerator final : public pci::Function {
   void reset() override;
   /// When this returns, the sink that was set before is not in use any more.
   void set_interrupt_sink(pci::InterruptSink* sink) override;
+  void set_machine_memory(pci::MachineMemory* memory) override;
 
   [[nodiscard]] Snapshot snapshot() const;
 
@@ -95,6 +95,7 @@ class Accelerator final : public pci::Function {
   explicit Accelerator(const Settings& settings);
   Accelerator(const Settings& pf, std::uint16_t vf);
 
+  void show_control();
   void show_enabled_vfs();
   void set_condition(const Condition& condition);
 
@@ -103,9 +104,8 @@ class Accelerator final : public pci::Function {
   Result<void> change_condition(Change change);
 
   const Settings settings_;
-  mutable std::mutex mutex_;  ///< guards all below
+  State state_;  ///< its lock guards all below, too
   pci::ConfigSpace config_;
-  State state_;
   pci::InterruptSink* sink_ = nullptr;
 
   // Of a PF. VFs are made when they are first enabled. Locks are taken in the order PF, VF.

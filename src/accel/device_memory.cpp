@@ -19,19 +19,19 @@ constexpr std::uint64_t kStatBlock = 512;  // bytes, of st_blocks on Linux
 
 ByteCount DeviceMemory::used() const {
   struct stat status{};
-  if (!file_ || ::fstat(file_.get(), &status) != 0) return 0_B;
+  if (const int fd = fd_; fd < 0 || ::fstat(fd, &status) != 0) return 0_B;
   return ByteCount{static_cast<std::uint64_t>(status.st_blocks) * kStatBlock};
 }
 
 Result<void> DeviceMemory::read(std::uint64_t offset, std::span<std::byte> into) const {
   if (auto checked = check_range(offset, into.size()); !checked) return checked;
-  if (!file_) {
+  const int fd = fd_;
+  if (fd < 0 || retired_) {
     std::ranges::fill(into, std::byte{0});
     return {};
   }
   while (!into.empty()) {
-    const ssize_t count =
-        ::pread(file_.get(), into.data(), into.size(), static_cast<off_t>(offset));
+    const ssize_t count = ::pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return fail_errno("device memory: read", count == 0 ? EIO : errno);
     offset += static_cast<std::uint64_t>(count);
@@ -42,12 +42,11 @@ Result<void> DeviceMemory::read(std::uint64_t offset, std::span<std::byte> into)
 
 Result<void> DeviceMemory::write(std::uint64_t offset, std::span<const std::byte> data) {
   if (auto checked = check_range(offset, data.size()); !checked) return checked;
-  if (!file_) {
-    if (auto created = create(); !created) return created;
-  }
+  if (retired_) return {};
+  const auto fd = file_for_writing();
+  if (!fd) return std::unexpected(fd.error());
   while (!data.empty()) {
-    const ssize_t count =
-        ::pwrite(file_.get(), data.data(), data.size(), static_cast<off_t>(offset));
+    const ssize_t count = ::pwrite(*fd, data.data(), data.size(), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return fail_errno("device memory: write", errno);
     offset += static_cast<std::uint64_t>(count);
@@ -61,7 +60,9 @@ Result<void> DeviceMemory::check_range(std::uint64_t offset, std::size_t count) 
   return fail("device memory: {} bytes at {:#x} are not all within its {}", count, offset, size_);
 }
 
-Result<void> DeviceMemory::create() {
+Result<int> DeviceMemory::file_for_writing() {
+  const std::scoped_lock lock(making_);
+  if (file_) return file_.get();
   UniqueFd file(::memfd_create("mock-accel-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file) return fail_errno("device memory: memfd_create", errno);
   if (::ftruncate(file.get(), static_cast<off_t>(size_.value())) != 0) {
@@ -72,7 +73,8 @@ Result<void> DeviceMemory::create() {
     return fail_errno("device memory: seal", errno);
   }
   file_ = std::move(file);
-  return {};
+  fd_ = file_.get();
+  return file_.get();
 }
 
 }  // namespace mockdev::accel

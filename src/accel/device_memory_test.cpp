@@ -2,6 +2,7 @@
 #include "accel/device_memory.h"
 
 #include <array>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -46,15 +47,25 @@ TEST(DeviceMemoryTest, CostsWhatIsTouched) {
   EXPECT_LT(memory.used(), 4_MiB);  // huge pages may be the unit
 }
 
-TEST(DeviceMemoryTest, WipingForgetsContentsAndGivesMemoryBack) {
+TEST(DeviceMemoryTest, RetiredMemoryReadsAsZerosAndLosesWhatIsWritten) {
   DeviceMemory memory(1_GiB);
   ASSERT_TRUE(memory.write(100, pattern(100)));
-  memory.wipe();
-  EXPECT_EQ(memory.used(), 0_B);
+  memory.retire();
+  EXPECT_TRUE(memory.write(100, pattern(100)));
   std::array<std::byte, 100> bytes{};
   ASSERT_TRUE(memory.read(100, bytes));
   EXPECT_THAT(bytes, Each(std::byte{0}));
-  EXPECT_TRUE(memory.write(100, pattern(100)));
+}
+
+TEST(DeviceMemoryTest, ThreadsThatWriteFirstShareOneFile) {
+  DeviceMemory memory(1_GiB);
+  std::array<std::byte, 2> bytes{};
+  {
+    std::jthread other([&] { EXPECT_TRUE(memory.write(0, pattern(1))); });
+    EXPECT_TRUE(memory.write(1, pattern(1)));
+  }
+  ASSERT_TRUE(memory.read(0, bytes));
+  EXPECT_THAT(bytes, Each(pattern(1).front()));
 }
 
 TEST(DeviceMemoryTest, RangesThatLeaveItAreRefused) {

@@ -19,7 +19,7 @@ std::uint32_t add_saturating(std::uint32_t count, double more) {
   return static_cast<std::uint32_t>(std::min(count + more, kMaxErrors));
 }
 
-constexpr std::array<FaultKind, 4> kFaultKinds = {{
+constexpr std::array<FaultKind, 8> kFaultKinds = {{
     {.name = "degraded",
      .meaning = "works, but not as it should: HEALTH is degraded",
      .value = std::nullopt,
@@ -52,6 +52,33 @@ constexpr std::array<FaultKind, 4> kFaultKinds = {{
                   double value) { condition.errors = add_saturating(condition.errors, value); },
      .heal = [](Condition& condition) { condition.errors = 0; },
      .is_active = [](const Condition& condition) { return condition.errors != 0; }},
+    {.name = "hung",
+     .meaning = "the engine takes descriptors and finishes none until this is healed",
+     .value = std::nullopt,
+     .inject = [](Condition& condition, double /*value*/) { condition.hung = true; },
+     .heal = [](Condition& condition) { condition.hung = false; },
+     .is_active = [](const Condition& condition) { return condition.hung; }},
+    {.name = "slow",
+     .meaning = "the engine takes the value longer for each descriptor",
+     .value =
+         FaultValue{
+             .unit = "milliseconds", .least = 1, .most = 60'000, .if_omitted = 100, .whole = true},
+     .inject = [](Condition& condition,
+                  double value) { condition.slow = std::chrono::milliseconds(std::lround(value)); },
+     .heal = [](Condition& condition) { condition.slow.reset(); },
+     .is_active = [](const Condition& condition) { return condition.slow.has_value(); }},
+    {.name = "bitflip",
+     .meaning = "the engine copies wrongly: the lowest bit of each COPY's first byte is flipped",
+     .value = std::nullopt,
+     .inject = [](Condition& condition, double /*value*/) { condition.bitflip = true; },
+     .heal = [](Condition& condition) { condition.bitflip = false; },
+     .is_active = [](const Condition& condition) { return condition.bitflip; }},
+    {.name = "lost-interrupt",
+     .meaning = "the engine's interrupts are lost: its vector is not raised",
+     .value = std::nullopt,
+     .inject = [](Condition& condition, double /*value*/) { condition.lost_interrupt = true; },
+     .heal = [](Condition& condition) { condition.lost_interrupt = false; },
+     .is_active = [](const Condition& condition) { return condition.lost_interrupt; }},
 }};
 
 Result<const FaultKind*> find_fault(std::string_view name) {

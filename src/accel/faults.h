@@ -2,6 +2,7 @@
 // What can be wrong with an accelerator, and how it is made so.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -32,6 +33,12 @@ struct Condition {
   bool failed = false;
   std::optional<std::int32_t> overheated;  ///< thousandths of a degree Celsius
   std::uint32_t errors = 0;                ///< stays at its largest value once there
+
+  // Of the engine.
+  bool hung = false;                              ///< no descriptor comes to its end
+  std::optional<std::chrono::milliseconds> slow;  ///< that each descriptor takes longer
+  bool bitflip = false;                           ///< a bit of what COPY writes is wrong
+  bool lost_interrupt = false;                    ///< its vector is not raised
 
   [[nodiscard]] Health health() const;
   [[nodiscard]] std::int32_t temperature() const { return overheated.value_or(kNormalTemperature); }

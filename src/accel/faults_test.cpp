@@ -65,7 +65,8 @@ TEST_F(FaultsTest, ErrorsAddUpAndStopAtTheLargestCount) {
 
 TEST_F(FaultsTest, HealingWithoutANameHealsAll) {
   for (const FaultKind& kind : fault_kinds()) ASSERT_TRUE(inject(kind.name));
-  EXPECT_THAT(active_faults(condition_), ElementsAre("degraded", "failed", "thermal", "errors"));
+  EXPECT_THAT(active_faults(condition_), ElementsAre("degraded", "failed", "thermal", "errors",
+                                                     "hung", "slow", "bitflip", "lost-interrupt"));
   ASSERT_TRUE(heal_fault(condition_, std::nullopt));
   EXPECT_EQ(condition_, Condition{});
 }
@@ -81,7 +82,8 @@ TEST_F(FaultsTest, EachCanBeHealedAlone) {
 
 TEST_F(FaultsTest, WrongRequestsAreRefusedWithWhatWouldBeRight) {
   EXPECT_EQ(refusal("cold"),
-            "fault cold: not a fault; there are degraded, failed, thermal, errors");
+            "fault cold: not a fault; there are degraded, failed, thermal, errors, hung, slow, "
+            "bitflip, lost-interrupt");
   EXPECT_EQ(refusal("failed", 3), "fault failed: takes no value, 3 was given");
   EXPECT_EQ(refusal("thermal", 20),
             "fault thermal: 20 is not a number from 46 to 150 degrees Celsius");
@@ -89,6 +91,8 @@ TEST_F(FaultsTest, WrongRequestsAreRefusedWithWhatWouldBeRight) {
             "fault errors: 1.5 is not a whole number from 1 to 4294967295 errors");
   EXPECT_EQ(refusal("errors", 0),
             "fault errors: 0 is not a whole number from 1 to 4294967295 errors");
+  EXPECT_EQ(refusal("slow", 60'001),
+            "fault slow: 60001 is not a whole number from 1 to 60000 milliseconds");
   EXPECT_NE(refusal("thermal", std::nan("")), "accepted");
   EXPECT_NE(refusal("thermal", HUGE_VAL), "accepted");
   EXPECT_FALSE(heal_fault(condition_, "cold"));

@@ -18,6 +18,11 @@ using Value = std::span<const std::byte>;
 
 constexpr std::uint32_t kFirmwareVersion = 0x01000000;  // 1.0.0
 
+/// The number in a register of four bytes.
+std::uint32_t word(Value value) {
+  return static_cast<std::uint32_t>(load_little_endian(value));
+}
+
 constexpr std::size_t kMsixTableSize = MOCK_ACCEL_VECTORS * pci::Msix::kEntrySize;
 constexpr std::size_t kMsixPendingSize = 8;
 
@@ -25,7 +30,9 @@ constexpr std::size_t kMsixPendingSize = 8;
 
 /// What one owner leaves must not reach the next.
 void wipe_owners_data(State& state) {
-  state.memory.wipe();
+  state.memory->retire();
+  const ByteCount size = state.memory->size();
+  state.engine.release(std::exchange(state.memory, std::make_shared<DeviceMemory>(size)));
   state.passphrase.text.clear();
   state.passphrase.status = MOCK_ACCEL_PASSPHRASE_STATUS_IDLE;
 }
@@ -105,7 +112,7 @@ constexpr auto kRegisters = std::to_array<Register>({
     {MOCK_ACCEL_REG_ABI, 4, "ABI", Access::read_only, "version of this register map",
      read_constant<MOCK_ACCEL_ABI_VERSION>, nullptr},
     {MOCK_ACCEL_REG_MEMORY_SIZE, 8, "MEMORY_SIZE", Access::read_only, "bytes of device memory",
-     [](const State& state, Into into) { store_little_endian(state.memory.size().value(), into); },
+     [](const State& state, Into into) { store_little_endian(state.memory->size().value(), into); },
      nullptr},
     {MOCK_ACCEL_REG_CAPABILITIES, 4, "CAPABILITIES", Access::read_only,
      "bit 0 compute, 1 encryption, 2 compression, 3 p2p",
@@ -140,9 +147,7 @@ constexpr auto kRegisters = std::to_array<Register>({
      "7:0: 1 generate, 2 clear; reads 0", nullptr, write_passphrase_command},
     {MOCK_ACCEL_REG_PASSPHRASE_LENGTH, 4, "PASSPHRASE_LENGTH", Access::read_write, "words, 4 to 12",
      [](const State& state, Into into) { store_little_endian(state.passphrase.length, into); },
-     [](State& state, Value value) {
-       state.passphrase.length = static_cast<std::uint32_t>(load_little_endian(value));
-     }},
+     [](State& state, Value value) { state.passphrase.length = word(value); }},
     {MOCK_ACCEL_REG_PASSPHRASE_STATUS, 4, "PASSPHRASE_STATUS", Access::read_only,
      "0 idle, 1 ready, 2 error",
      [](const State& state, Into into) { store_little_endian(state.passphrase.status, into); },
@@ -157,6 +162,34 @@ constexpr auto kRegisters = std::to_array<Register>({
        std::ranges::copy(std::as_bytes(std::span(state.passphrase.text)), into.begin());
      },
      nullptr},
+    {MOCK_ACCEL_REG_ENGINE_CONTROL, 4, "ENGINE_CONTROL", Access::read_write, "bit 0: enable",
+     [](const State& state, Into into) {
+       store_little_endian(state.engine.enabled() ? MOCK_ACCEL_ENGINE_ENABLE : 0U, into);
+     },
+     [](State& state, Value value) {
+       state.engine.set_enabled((load_little_endian(value) & MOCK_ACCEL_ENGINE_ENABLE) != 0);
+     }},
+    {MOCK_ACCEL_REG_ENGINE_STATUS, 4, "ENGINE_STATUS", Access::read_only,
+     "bit 0: busy; 1: halted; 15:8: why, 1 bad ring, 2 overrun, 3 fetch",
+     [](const State& state, Into into) { store_little_endian(state.engine.status(), into); },
+     nullptr},
+    {MOCK_ACCEL_REG_RING_BASE, 8, "RING_BASE", Access::read_write,
+     "address of the ring, a multiple of 64",
+     [](const State& state, Into into) { store_little_endian(state.engine.ring_base(), into); },
+     [](State& state, Value value) { state.engine.set_ring_base(load_little_endian(value)); }},
+    {MOCK_ACCEL_REG_RING_SIZE, 4, "RING_SIZE", Access::read_write,
+     "descriptors, a power of two, 2 to 4096",
+     [](const State& state, Into into) { store_little_endian(state.engine.ring_size(), into); },
+     [](State& state, Value value) { state.engine.set_ring_size(word(value)); }},
+    {MOCK_ACCEL_REG_RING_HEAD, 4, "RING_HEAD", Access::read_only,
+     "the first descriptor that is not finished",
+     [](const State& state, Into into) { store_little_endian(state.engine.head(), into); },
+     nullptr},
+    {MOCK_ACCEL_REG_RING_TAIL, 4, "RING_TAIL", Access::read_write,
+     "doorbell: the first descriptor that is not ready",
+     [](const State& state, Into into) { store_little_endian(state.engine.tail(), into); },
+     [](State& state, Value value) { state.engine.set_tail(word(value)); },
+     [](State& state) { state.engine.ring_doorbell(); }},
     {MOCK_ACCEL_MSIX_TABLE, kMsixTableSize, "MSIX_TABLE", Access::read_write,
      "MSI-X table, 16 bytes a vector",
      [](const State& state, Into into) { std::ranges::copy(state.msix.table(), into.begin()); },
@@ -203,6 +236,7 @@ void State::reset() {
   wipe_owners_data(*this);
   passphrase = {};
   msix.reset();
+  engine.reset();
 }
 
 std::span<const Register> registers() {
@@ -226,6 +260,7 @@ void write_registers(State& state, std::uint64_t offset, std::span<const std::by
     Bytes value(row, state);
     std::ranges::copy(data.subspan(in_access, count), value.all().subspan(in_register).begin());
     row.write(state, value.all());
+    if (row.complete != nullptr && in_register + count == row.size) row.complete(state);
   }
 }
 

@@ -4,12 +4,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "accel/device_memory.h"
+#include "accel/engine.h"
 #include "accel/faults.h"
 #include "base/units.h"
 #include "base/uuid.h"
@@ -18,13 +21,18 @@
 
 namespace mockdev::accel {
 
-/// What the registers show and change: all of the accelerator but its configuration space. Not
-/// thread-safe.
+/// What the registers show and change: all of the accelerator but its configuration space. Whoever
+/// uses it holds `lock`, which the engine's thread shares.
 struct State {
   /// `vf_number`: none for a PF.
   State(const Uuid& device_uuid, ByteCount memory_size, std::uint32_t capability_bits,
         std::optional<std::uint16_t> vf_number = std::nullopt)
-      : uuid(device_uuid), vf(vf_number), capabilities(capability_bits), memory(memory_size) {}
+      : uuid(device_uuid),
+        vf(vf_number),
+        capabilities(capability_bits),
+        memory(std::make_shared<DeviceMemory>(memory_size)) {}
+
+  mutable std::mutex lock;
 
   const Uuid uuid;
   const std::optional<std::uint16_t> vf;  ///< number of the VF; none: a PF
@@ -44,11 +52,12 @@ struct State {
   } passphrase;
 
   Condition condition;
-  DeviceMemory memory;
+  std::shared_ptr<DeviceMemory> memory;  ///< of the present owner
   pci::Msix msix{MOCK_ACCEL_VECTORS};
+  Engine engine{{.lock = lock, .memory = memory, .condition = condition, .msix = msix}};
 
-  /// A reset of any kind: the device is free and all that an owner left is gone. The hardware's
-  /// condition stays.
+  /// A reset of any kind: the device is free and all that an owner left is gone, the engine is
+  /// disabled. The hardware's condition stays.
   void reset();
 };
 
@@ -66,6 +75,9 @@ struct Register {
   void (*read)(const State& state, std::span<std::byte> into);
   /// Takes a new value of the register's size. None: writes are ignored.
   void (*write)(State& state, std::span<const std::byte> value);
+  /// Called after `write` when the register's last byte was among what was written, so that a value
+  /// that comes byte by byte has its effect once, when it is complete. None: no such effect.
+  void (*complete)(State& state) = nullptr;
 };
 
 /// All registers by offset, none overlapping another; docs/registers.md shows the same rows.

@@ -96,7 +96,10 @@ Bridge::Bridge(const Settings& settings, std::span<const Slot> slots)
 }
 
 Bridge::~Bridge() {
-  for (const Slot& slot : slots_) slot.card->set_interrupt_sink(nullptr);
+  for (const Slot& slot : slots_) {
+    slot.card->set_interrupt_sink(nullptr);
+    slot.card->set_machine_memory(nullptr);
+  }
 }
 
 void Bridge::config_read(std::size_t offset, std::span<std::byte> into) {
@@ -155,6 +158,11 @@ void Bridge::reset() {
 
 void Bridge::set_interrupt_sink(pci::InterruptSink* sink) {
   interrupts_.set_bridge_sink(sink);
+}
+
+void Bridge::set_machine_memory(pci::MachineMemory* memory) {
+  // Without the lock: this may wait for a request to end, and accesses must not wait for it.
+  for (const Slot& slot : slots_) slot.card->set_machine_memory(memory);
 }
 
 Result<void> Bridge::plug(unsigned slot) {

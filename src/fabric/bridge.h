@@ -27,8 +27,8 @@ struct Settings {
 /// The bridge. Every member may be called from any thread.
 class Bridge final : public pci::Function {
  public:
-  /// Slot numbers are 1 to 32, each once. The cards' interrupts go to the bridge from now on; they
-  /// outlive it.
+  /// Slot numbers are 1 to 32, each once. The cards' interrupts and memory requests go to the
+  /// bridge from now on; they outlive it.
   Bridge(const Settings& settings, std::span<const Slot> slots);
   ~Bridge() override;
 
@@ -47,6 +47,8 @@ class Bridge final : public pci::Function {
   /// Resets all that is behind it, too. Cards stay in their slots, or out of them.
   void reset() override;
   void set_interrupt_sink(pci::InterruptSink* sink) override;
+  /// Of the cards: the bridge itself makes no requests.
+  void set_machine_memory(pci::MachineMemory* memory) override;
 
   /// As of the segment.
   [[nodiscard]] Result<void> plug(unsigned slot);

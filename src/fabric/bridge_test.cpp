@@ -56,6 +56,21 @@ TEST_F(BridgeTest, SaysWhatItIs) {
   EXPECT_EQ(bridge_.bars()[MOCK_FABRIC_BAR_CONFIG].size, 2_MiB);
 }
 
+TEST_F(BridgeTest, GivesItsCardsTheMachinesMemory) {
+  class NoMemory final : public pci::MachineMemory {
+    Result<void> read(std::uint64_t /*address*/, std::span<std::byte> /*into*/) override {
+      return fail("none");
+    }
+    Result<void> write(std::uint64_t /*address*/, std::span<const std::byte> /*data*/) override {
+      return fail("none");
+    }
+  } memory;
+  bridge_.set_machine_memory(&memory);
+  EXPECT_EQ(card_.machine_memory, &memory);
+  bridge_.set_machine_memory(nullptr);
+  EXPECT_EQ(card_.machine_memory, nullptr);
+}
+
 TEST_F(BridgeTest, CarriesConfigurationRequests) {
   EXPECT_EQ(read(MOCK_FABRIC_BAR_CONFIG, 0), 0x00fc'1de5);
   EXPECT_EQ(read(MOCK_FABRIC_BAR_CONFIG, 1U << 20U), 0xffff'ffff);

@@ -27,6 +27,10 @@ bool is_awake(const ConfigSpace& space) {
   return power == 0 || (space.get(power + PCI_PM_CTRL, 2) & PCI_PM_CTRL_STATE_MASK) == 0;
 }
 
+bool may_master(const ConfigSpace& space) {
+  return (space.get(PCI_COMMAND, 2) & PCI_COMMAND_MASTER) != 0 && is_awake(space);
+}
+
 std::optional<BarOffset> decode(const ConfigSpace& space, const Bars& bars, std::uint64_t address) {
   if ((space.get(PCI_COMMAND, 2) & PCI_COMMAND_MEMORY) == 0 || !is_awake(space)) return {};
   for (unsigned bar = 0; bar < kBarCount; ++bar) {

@@ -25,6 +25,10 @@ struct BarOffset {
 /// power management.
 [[nodiscard]] bool is_awake(const ConfigSpace& space);
 
+/// Whether the function may make memory requests: Bus Master Enable is set and it is in D0
+/// (§7.5.1.1.3, §5.3.1.4).
+[[nodiscard]] bool may_master(const ConfigSpace& space);
+
 /// The VFs that software has enabled: NumVFs while VF Enable is set (§9.3.3), else none.
 [[nodiscard]] std::uint16_t enabled_vfs(const ConfigSpace& space);
 

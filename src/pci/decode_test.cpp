@@ -63,6 +63,16 @@ TEST(Decode, NeedsAFunctionThatIsAwake) {
   EXPECT_EQ(decoded(space, kHigh), "none");
 }
 
+TEST(Decode, AFunctionMastersWhileItMayAndIsAwake) {
+  ConfigSpace space = decoding_space();
+  EXPECT_FALSE(may_master(space));
+  write(space, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+  EXPECT_TRUE(may_master(space));
+  const std::size_t power = space.layout().find(CapabilityId::power_management);
+  write(space, power + PCI_PM_CTRL, 2, 3);
+  EXPECT_FALSE(may_master(space));
+}
+
 class VfDecode : public testing::Test {
  protected:
   VfDecode() { write(space_, sriov_ + PCI_SRIOV_BAR, 8, kHigh); }

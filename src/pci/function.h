@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 
+#include "base/error.h"
 #include "base/units.h"
 
 namespace mockdev::pci {
@@ -47,6 +48,22 @@ class InterruptSink {
   /// own for a function that is attached directly, and masks by it: the function's table then
   /// stays as reset left it, and must not decide what is delivered.
   [[nodiscard]] virtual bool shows_msix_table() const { return false; }
+};
+
+/// The memory of the machine that holds a function, as its memory requests reach it (DMA). Whether
+/// a function may make any (Bus Master Enable, power state) is for it to know.
+///
+/// Thread-safe. A call may wait for the machine, and so must not come from within an access to the
+/// function, nor with a lock held that accesses take. It fails, soon, once the machine has gone.
+class MachineMemory {
+ public:
+  virtual ~MachineMemory() = default;
+  /// Copy from and to the memory. They fail on a range that is not all there; then a part may have
+  /// been copied. No range reaches beyond the last address. What was written is there for software
+  /// before anything that the function does afterwards.
+  [[nodiscard]] virtual Result<void> read(std::uint64_t address, std::span<std::byte> into) = 0;
+  [[nodiscard]] virtual Result<void> write(std::uint64_t address,
+                                           std::span<const std::byte> data) = 0;
 };
 
 class Function;
@@ -88,6 +105,11 @@ class Function {
 
   /// Sets where interrupts go; nullptr: nowhere. The sink must outlive the setting.
   virtual void set_interrupt_sink(InterruptSink* sink) = 0;
+
+  /// Sets the memory that the function reaches; nullptr: none. It must outlive the setting. When
+  /// this returns, what was set before is not in use any more; that may wait for a call of it to
+  /// end. Functions that reach no memory have no use for it.
+  virtual void set_machine_memory(MachineMemory* /*memory*/) {}
 };
 
 }  // namespace mockdev::pci

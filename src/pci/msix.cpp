@@ -6,6 +6,7 @@
 
 #include <linux/pci_regs.h>
 
+#include "pci/decode.h"
 #include "pci/little_endian.h"
 
 namespace mockdev::pci {
@@ -31,12 +32,9 @@ constexpr std::size_t entry_of(std::size_t vector) {
 
 MsixControl msix_control(const ConfigSpace& space) {
   const std::size_t msix = space.layout().find(CapabilityId::msi_x);
-  const std::size_t power = space.layout().find(CapabilityId::power_management);
   const std::uint64_t flags = space.get(msix + PCI_MSIX_FLAGS, 2);
-  const bool masters = (space.get(PCI_COMMAND, 2) & PCI_COMMAND_MASTER) != 0;
-  const bool sleeps = (space.get(power + PCI_PM_CTRL, 2) & PCI_PM_CTRL_STATE_MASK) != 0;
   return {.enabled = (flags & PCI_MSIX_FLAGS_ENABLE) != 0,
-          .held = (flags & PCI_MSIX_FLAGS_MASKALL) != 0 || !masters || sleeps};
+          .held = (flags & PCI_MSIX_FLAGS_MASKALL) != 0 || !may_master(space)};
 }
 
 Msix::Msix(std::uint16_t vectors) : table_(entry_of(vectors)) {

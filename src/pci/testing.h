@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -48,6 +51,75 @@ class RecordingSink final : public InterruptSink {
   bool shows_table_;
 };
 
+/// A machine's memory, in one piece. Requests that touch an address can be made to wait.
+class FlatMemory final : public MachineMemory {
+ public:
+  static constexpr std::uint64_t kAddress = 0x1'0000'0000;  ///< of its first byte
+
+  explicit FlatMemory(std::size_t size) : bytes_(size) {}
+
+  Result<void> read(std::uint64_t address, std::span<std::byte> into) override {
+    return access(address, into.size(), [&](std::span<std::byte> bytes) {
+      std::ranges::copy(bytes, into.begin());
+      reads_.push_back(address);
+    });
+  }
+  Result<void> write(std::uint64_t address, std::span<const std::byte> data) override {
+    return access(address, data.size(),
+                  [&](std::span<std::byte> bytes) { std::ranges::copy(data, bytes.begin()); });
+  }
+
+  /// From now on, requests that touch `address` wait for let_go() or leave().
+  void hold(std::uint64_t address) {
+    const std::scoped_lock lock(mutex_);
+    held_ = address;
+  }
+  void let_go() {
+    const std::scoped_lock lock(mutex_);
+    held_.reset();
+    changed_.notify_all();
+  }
+  /// The machine goes: all requests fail, those that wait, too.
+  void leave() {
+    const std::scoped_lock lock(mutex_);
+    gone_ = true;
+    changed_.notify_all();
+  }
+  [[nodiscard]] bool holds_one() const {
+    const std::scoped_lock lock(mutex_);
+    return waiting_ > 0;
+  }
+  /// How many reads there were that started at `address`.
+  [[nodiscard]] std::ptrdiff_t reads_at(std::uint64_t address) const {
+    const std::scoped_lock lock(mutex_);
+    return std::ranges::count(reads_, address);
+  }
+
+ private:
+  template <typename Copy>
+  Result<void> access(std::uint64_t address, std::size_t size, Copy copy) {
+    std::unique_lock lock(mutex_);
+    const auto is_held = [&] { return held_ && *held_ >= address && *held_ - address < size; };
+    ++waiting_;
+    changed_.wait(lock, [&] { return gone_ || !is_held(); });
+    --waiting_;
+    const std::uint64_t offset = address - kAddress;
+    if (gone_ || address < kAddress || offset > bytes_.size() || size > bytes_.size() - offset) {
+      return fail("no memory at {:#x}", address);
+    }
+    copy(std::span(bytes_).subspan(offset, size));
+    return {};
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::byte> bytes_;
+  std::vector<std::uint64_t> reads_;  ///< where they started
+  std::optional<std::uint64_t> held_;
+  unsigned waiting_ = 0;
+  bool gone_ = false;
+};
+
 /// A card with one BAR of a page at a fixed address, which remembers what it is asked.
 class FakeCard final : public Function {
  public:
@@ -74,11 +146,13 @@ class FakeCard final : public Function {
   [[nodiscard]] std::uint16_t msix_vectors() const override { return 0; }
   void reset() override { ++resets; }
   void set_interrupt_sink(InterruptSink* new_sink) override { sink = new_sink; }
+  void set_machine_memory(MachineMemory* new_memory) override { machine_memory = new_memory; }
 
   std::array<std::byte, kConfigSize> config{};
   std::array<std::byte, kConfigSize> memory{};
   std::vector<Function*> vfs;
   InterruptSink* sink = nullptr;
+  MachineMemory* machine_memory = nullptr;
   int resets = 0;
 
  private:

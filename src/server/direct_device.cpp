@@ -43,16 +43,26 @@ void DirectDevice::reset() {
 void DirectDevice::connected(vfio_user::Client& client) {
   client_ = &client;
   function_.set_interrupt_sink(this);
+  function_.set_machine_memory(this);
 }
 
 void DirectDevice::disconnected() {
   function_.set_interrupt_sink(nullptr);
+  function_.set_machine_memory(nullptr);
   client_ = nullptr;
   function_.reset();
 }
 
 void DirectDevice::interrupt(std::uint16_t vector, const pci::Message& /*message*/) {
   client_->trigger(VFIO_PCI_MSIX_IRQ_INDEX, vector);
+}
+
+Result<void> DirectDevice::read(std::uint64_t address, std::span<std::byte> into) {
+  return client_->dma_read(vfio_user::GuestAddress{address}, into);
+}
+
+Result<void> DirectDevice::write(std::uint64_t address, std::span<const std::byte> data) {
+  return client_->dma_write(vfio_user::GuestAddress{address}, data);
 }
 
 }  // namespace mockdev::server

@@ -12,9 +12,11 @@
 
 namespace mockdev::server {
 
-/// Passes a client's accesses on to a function, and the function's interrupts to the client. When
-/// the client leaves, the function is reset.
-class DirectDevice final : public vfio_user::Device, private pci::InterruptSink {
+/// Passes a client's accesses on to a function, and the function's interrupts and memory requests
+/// to the client. When the client leaves, the function is reset.
+class DirectDevice final : public vfio_user::Device,
+                           private pci::InterruptSink,
+                           private pci::MachineMemory {
  public:
   /// `function` must outlive the device.
   explicit DirectDevice(pci::Function& function);
@@ -30,6 +32,8 @@ class DirectDevice final : public vfio_user::Device, private pci::InterruptSink 
 
  private:
   void interrupt(std::uint16_t vector, const pci::Message& message) override;
+  Result<void> read(std::uint64_t address, std::span<std::byte> into) override;
+  Result<void> write(std::uint64_t address, std::span<const std::byte> data) override;
 
   // VFIO's numbers (linux/vfio.h): BARs, ROM, config space, VGA; INTx, MSI, MSI-X, error, request.
   static constexpr std::size_t kRegions = 9;
@@ -38,7 +42,7 @@ class DirectDevice final : public vfio_user::Device, private pci::InterruptSink 
   pci::Function& function_;
   std::array<vfio_user::Region, kRegions> regions_;
   std::array<vfio_user::IrqIndex, kIrqs> irqs_;
-  vfio_user::Client* client_ = nullptr;  ///< set while the function's sink is this
+  vfio_user::Client* client_ = nullptr;  ///< set while the function's sink and memory are this
 };
 
 }  // namespace mockdev::server

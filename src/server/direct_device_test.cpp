@@ -44,10 +44,12 @@ class PlainFunction final : public pci::Function {
   [[nodiscard]] std::uint16_t msix_vectors() const override { return 3; }
   void reset() override { ++resets; }
   void set_interrupt_sink(pci::InterruptSink* new_sink) override { sink = new_sink; }
+  void set_machine_memory(pci::MachineMemory* new_memory) override { machine_memory = new_memory; }
 
   std::vector<std::byte> config = std::vector<std::byte>(pci::kConfigSize);
   std::vector<std::byte> memory = std::vector<std::byte>(4096);
   pci::InterruptSink* sink = nullptr;
+  pci::MachineMemory* machine_memory = nullptr;
   int resets = 0;
 
  private:
@@ -59,14 +61,19 @@ class RecordingClient final : public vfio_user::Client {
   void trigger(std::uint32_t index, std::uint32_t vector) override {
     triggered.emplace_back(index, vector);
   }
-  Result<void> dma_read(vfio_user::GuestAddress /*from*/, std::span<std::byte> /*into*/) override {
+  Result<void> dma_read(vfio_user::GuestAddress from, std::span<std::byte> into) override {
+    if (from != kMemory || into.size() > memory.size()) return fail("not mapped");
+    std::memcpy(into.data(), memory.data(), into.size());
     return {};
   }
-  Result<void> dma_write(vfio_user::GuestAddress /*to*/,
-                         std::span<const std::byte> /*data*/) override {
+  Result<void> dma_write(vfio_user::GuestAddress to, std::span<const std::byte> data) override {
+    if (to != kMemory || data.size() > memory.size()) return fail("not mapped");
+    std::memcpy(memory.data(), data.data(), data.size());
     return {};
   }
 
+  static constexpr vfio_user::GuestAddress kMemory{0x1'0000'0000};
+  std::vector<std::byte> memory = std::vector<std::byte>(2);
   std::vector<std::pair<std::uint32_t, std::uint32_t>> triggered;
 };
 
@@ -116,6 +123,22 @@ TEST(DirectDevice, SendsInterruptsToTheClientThatIsConnected) {
   ASSERT_NE(function.sink, nullptr);
   function.sink->interrupt(1, {});
   EXPECT_THAT(client.triggered, ElementsAre(std::pair(2U, 1U)));
+}
+
+TEST(DirectDevice, ReachesTheMemoryOfTheClientThatIsConnected) {
+  PlainFunction function;
+  DirectDevice device(function);
+  RecordingClient client;
+  EXPECT_EQ(function.machine_memory, nullptr);
+  device.connected(client);
+  ASSERT_NE(function.machine_memory, nullptr);
+  EXPECT_TRUE(function.machine_memory->write(0x1'0000'0000, bytes({1, 2})));
+  std::vector<std::byte> read(2);
+  EXPECT_TRUE(function.machine_memory->read(0x1'0000'0000, read));
+  EXPECT_EQ(read, bytes({1, 2}));
+  EXPECT_FALSE(function.machine_memory->read(0x2'0000'0000, read));
+  device.disconnected();
+  EXPECT_EQ(function.machine_memory, nullptr);
 }
 
 TEST(DirectDevice, ResetsTheFunctionWhenItsClientLeaves) {

@@ -16,10 +16,10 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/thread.h"
 #include "base/unique_fd.h"
 #include "base/unix_listener.h"
 #include "vfio_user/device.h"
-#include "vfio_user/thread.h"
 
 namespace mockdev::vfio_user {
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vfio_user/thread.h"
+#include "base/thread.h"
 
 #include <csignal>
 #include <cstddef>
 #include <utility>
 
-namespace mockdev::vfio_user {
+namespace mockdev {
 
 namespace {
 
-/// Only what is touched costs memory, some 8 KiB; a device may well use a few arrays more.
+/// Only what is touched costs memory, some 8 KiB; whoever runs may well use a few arrays more.
 constexpr std::size_t kStack = std::size_t{256} << 10U;
 
 void* call(void* run) {
@@ -43,4 +43,4 @@ Thread::~Thread() {
   if (run_) ::pthread_join(id_, nullptr);
 }
 
-}  // namespace mockdev::vfio_user
+}  // namespace mockdev

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread that costs little while it waits: there is one for each connected client.
+// A thread that costs little while it waits: a server has one for each client, and each accelerator
+// that works one.
 #pragma once
 
 #include <functional>
@@ -9,7 +10,7 @@
 
 #include "base/error.h"
 
-namespace mockdev::vfio_user {
+namespace mockdev {
 
 /// A thread with a small stack and all signals blocked (they are for main). It is joined at the
 /// end; whoever owns it makes sure that it comes to one.
@@ -30,4 +31,4 @@ class Thread {
   pthread_t id_{};
 };
 
-}  // namespace mockdev::vfio_user
+}  // namespace mockdev
