@@ -34,6 +34,7 @@ Result<Installation> installation() {
   return Installation{.program = program,
                       .server = folder / "mock-accel-server",
                       .driver = folder / "mock-accel-dra-driver",
+                      .workload = folder / "mock-device-workload",
                       .pause = (folder / "../libexec/mock-device/pause").lexically_normal(),
                       .data = data};
 }

@@ -11,11 +11,12 @@ namespace mockdev::lab {
 /// The programs and what they read, found from the running program itself: an installation and a
 /// build tree look the same.
 struct Installation {
-  std::filesystem::path program;  ///< this program
-  std::filesystem::path server;   ///< mock-accel-server
-  std::filesystem::path driver;   ///< mock-accel-dra-driver
-  std::filesystem::path pause;    ///< first process of a pod, for a container image
-  std::filesystem::path data;     ///< share/mock-device: abi, kernel, lab, VERSION
+  std::filesystem::path program;   ///< this program
+  std::filesystem::path server;    ///< mock-accel-server
+  std::filesystem::path driver;    ///< mock-accel-dra-driver
+  std::filesystem::path workload;  ///< mock-device-workload
+  std::filesystem::path pause;     ///< first process of a pod, for a container image
+  std::filesystem::path data;      ///< share/mock-device: abi, kernel, lab, VERSION
 
   [[nodiscard]] std::filesystem::path lab() const { return data / "lab"; }
 };

@@ -34,6 +34,7 @@ std::vector<Preparation> payload_preparations(const Installation& installation,
       Command{.argv = {"mkdir", payload, payload / "bin"}},
       Command{.argv = {"cp", "-R", modules, payload / "modules"}},
       copy_program(installation.program, payload / "bin/mock-device"),
+      copy_program(installation.workload, payload / "bin/mock-device-workload"),
       Command{.argv = {"cp", installation.lab() / "payload/start", payload / "start"}},
   };
   all.insert(all.end(), additions.preparations.begin(), additions.preparations.end());

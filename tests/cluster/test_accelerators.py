@@ -94,6 +94,46 @@ def test_slices_say_where_devices_are(driver):
             assert (real["node"], real["numa"]) == (spec["nodeName"], int(name[-1]))
 
 
+def published(driver, pool):
+    return {device["name"]: device for one in slices(driver) if one["spec"]["pool"]["name"] == pool
+            for device in one["spec"].get("devices", ())}
+
+
+def test_pods_compute_on_two_vfs_of_a_card_while_another_is_pulled(driver):
+    numvfs = "/sys/class/mock-accel/mock0/sriov_numvfs"
+    driver.guest(f"echo 2 > {numvfs}")
+    vfs = eventually(lambda: {name: device for name, device in published(driver, "node0/numa0").items()
+                              if name.startswith("mock0-vf")}, "VFs in the slice")
+    assert all(device["attributes"][f"{DRIVER}/physfn"] == {"string": "mock0"}
+               for device in vfs.values())
+    driver.kubectl("apply", "-f", EXAMPLES / "vfs.yaml")
+    driver.kubectl("wait", "--for=condition=Ready", "pod/vf-a", "pod/vf-b", PATIENCE)
+    held = {driver.guest(f"cat /sys/class/mock-accel/mock0_vf{number}/owner").strip()
+            for number in range(2)}
+    assert held == {claim["metadata"]["uid"] for claim in driver.get("resourceclaims")["items"]}
+    for pod in ("vf-a", "vf-b"):
+        eventually(lambda pod=pod: "1 device as given, no other in sight"
+                   in driver.kubectl("logs", pod), "the pod has computed")
+
+    # The card is held as a whole now: its VFs stay, and nobody gets the PF beside them.
+    refused, said = driver.guest_result(f"echo 0 > {numvfs}")
+    assert refused != 0 and "busy" in said
+
+    driver.run("unplug", "node0/mock1")
+    eventually(lambda: "mock1" not in published(driver, "node0/numa0"), "the card has left the slice")
+    for pod in ("vf-a", "vf-b"):
+        before = driver.kubectl("logs", pod).count("as given")
+        eventually(lambda pod=pod, before=before: driver.kubectl("logs", pod).count("as given") > before,
+                   "the pod goes on")
+    driver.run("plug", "node0/mock1")
+    eventually(lambda: "mock1" in published(driver, "node0/numa0"), "the card is in the slice again")
+
+    driver.kubectl("delete", "-f", EXAMPLES / "vfs.yaml", PATIENCE)
+    eventually(lambda: driver.guest_result(f"echo 0 > {numvfs}")[0] == 0, "the VFs are free")
+    eventually(lambda: not any("-vf" in name for name in published(driver, "node0/numa0")),
+               "no VFs in the slice")
+
+
 def test_simulated_devices_look_like_real_ones(driver):
     """A controller publishes the same topology as another driver."""
     status = driver.status()

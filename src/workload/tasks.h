@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the program has a device do.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "workload/device.h"
+
+namespace mockdev::workload {
+
+/// Writes data that no other run has to the device's memory by way of the engine, moves it within
+/// the device, and reads it back: what comes back has to be the same, and the engine's checksums
+/// right. Gives the checksum. Fails with what differs. Uses two stretches of `size` bytes of the
+/// device's memory from its start on; `size`: up to MOCK_ACCEL_MAX_BUFFER / 2.
+[[nodiscard]] Result<std::uint32_t> verify(Device& device, ByteCount size);
+
+/// Speed of copies of one size to the device, beside this processor's own from memory to memory.
+struct Speed {
+  std::uint64_t copies;      ///< that the engine made
+  double engine;             ///< bytes a second
+  double memcpy;             ///< bytes a second
+  double microseconds_each;  ///< from submission to the result, of a copy by the engine
+};
+
+/// Copies for `duration`. `size`: up to MOCK_ACCEL_MAX_BUFFER.
+[[nodiscard]] Result<Speed> measure(Device& device, ByteCount size,
+                                    std::chrono::milliseconds duration);
+
+}  // namespace mockdev::workload

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine, from a program in the guest to the device and back."""
+
+import re
+
+import pytest
+
+from lab import eventually
+
+CLASS = "/sys/class/mock-accel"
+WORKLOAD = "mock-device-workload"
+
+pytestmark = pytest.mark.usefixtures("guest_programs")
+
+
+def test_data_goes_to_the_device_and_comes_back(lab):
+    said = lab.guest(f"{WORKLOAD} verify --size 2MiB")
+    for number in range(4):
+        uuid = lab.attribute(f"mock{number}", "uuid")
+        assert re.search(rf"^mock{number} {uuid} NUMA node {number // 2}: 2 MiB written, moved and "
+                         r"read back, CRC32C [0-9a-f]{8}$", said, re.MULTILINE), said
+    assert "4 devices as given, no other in sight" in said
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096, 4097, 1000003])
+def test_any_number_of_bytes(lab, size):
+    lab.guest(f"{WORKLOAD} verify mock0 --size {size}")
+
+
+def test_vfs_have_engines_of_their_own(lab):
+    lab.guest(f"echo 2 > {CLASS}/mock0/sriov_numvfs")
+    try:
+        said = lab.guest(f"""
+            {WORKLOAD} verify mock0_vf0 --size 64KiB & first=$!
+            {WORKLOAD} verify mock0_vf1 --size 64KiB & second=$!
+            wait $first && wait $second""")
+        assert said.count("written, moved and read back") == 2
+    finally:
+        lab.guest(f"echo 0 > {CLASS}/mock0/sriov_numvfs")
+
+
+def test_a_program_tells_another_device_from_its_own(lab):
+    wrong = "00000000-0000-4000-8000-000000000000"
+    code, said = lab.guest_result(f"MOCK_ACCEL_DEVICES=mock0 MOCK_ACCEL_0_UUID={wrong} "
+                                  f"{WORKLOAD} verify")
+    assert code == 1 and f"not {wrong} as this container was told" in said
+    code, said = lab.guest_result(f"MOCK_ACCEL_DEVICES=mock0 {WORKLOAD} verify")
+    assert code == 1 and "mock1, mock2, mock3 are here, and nobody gave them" in said
+
+
+def test_a_flipped_bit_is_found(lab):
+    lab.run("fault", "mock0", "bitflip")
+    code, said = lab.guest_result(f"{WORKLOAD} verify mock0")
+    assert code == 1 and "mock0: the engine's checksum is" in said
+    lab.run("heal", "mock0")
+    lab.guest(f"{WORKLOAD} verify mock0")
+
+
+def test_a_lost_interrupt_costs_time_only(lab):
+    lab.run("fault", "mock0", "lost-interrupt")
+    lab.guest(f"{WORKLOAD} verify mock0 --size 4096")
+    lab.run("heal", "mock0")
+
+
+def test_a_failed_device_does_no_work(lab):
+    lab.run("fault", "mock0", "failed")
+    code, said = lab.guest_result(f"{WORKLOAD} verify mock0")
+    assert code == 1 and "the device has failed" in said
+    lab.run("heal", "mock0")
+    lab.guest(f"{WORKLOAD} verify mock0")
+
+
+def test_a_hung_engine_works_again_when_it_is_healed(lab):
+    lab.run("fault", "mock0", "hung")
+    lab.guest(f"systemd-run --quiet --unit=hung {WORKLOAD} verify mock0 --size 4096")
+    assert lab.guest("sleep 1; systemctl is-active hung").strip() == "active"
+    lab.run("heal", "mock0")
+    eventually(lambda: lab.guest("systemctl is-active hung", check=False).strip() == "inactive",
+               "the work ends")
+    lab.guest(f"{WORKLOAD} verify mock0")
+
+
+def test_a_program_that_dies_with_a_hung_engine_hurts_nobody(lab):
+    lab.run("fault", "mock0", "hung")
+    lab.guest(f"systemd-run --quiet --unit=hung {WORKLOAD} verify mock0 --size 4096; sleep 1; "
+              "systemctl kill --signal=KILL hung; true")
+    lab.run("heal", "mock0")
+    eventually(lambda: lab.guest_result(f"{WORKLOAD} verify mock0")[0] == 0, "the engine works")
+    lab.guest("systemctl reset-failed hung || true")
+
+
+def test_a_reset_gives_up_what_is_at_work(lab):
+    lab.run("fault", "mock0", "hung")
+    lab.guest(f"systemd-run --quiet --unit=cut --property=StandardError=file:/tmp/cut "
+              f"{WORKLOAD} verify mock0 --size 4096; sleep 1; echo 1 > {CLASS}/mock0/device/reset")
+    eventually(lambda: "given up" in lab.guest("cat /tmp/cut", check=False), "the program hears of it")
+    lab.run("heal", "mock0")
+    lab.guest(f"systemctl reset-failed cut || true; {WORKLOAD} verify mock0")
+
+
+def test_a_pulled_card_ends_the_work(lab):
+    lab.guest(f"systemd-run --quiet --unit=pulled --property=StandardError=file:/tmp/pulled "
+              f"{WORKLOAD} verify mock3 --forever --pause 0")
+    lab.run("unplug", "mock3")
+    eventually(lambda: "No such device" in lab.guest("cat /tmp/pulled", check=False),
+               "the program hears of it")
+    lab.run("plug", "mock3")
+    eventually(lambda: lab.guest_result(f"{WORKLOAD} verify mock3")[0] == 0, "the card works again")
+    lab.guest("systemctl reset-failed pulled || true")
+
+
+def test_anything_at_all_may_be_asked_of_a_device(lab):
+    lab.guest("ioctl_fuzz /dev/mock1 8 1")
+    oops = lab.guest("dmesg | grep -E 'Call Trace|BUG:|WARNING:' || true")
+    assert not oops
