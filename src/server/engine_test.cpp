@@ -68,7 +68,12 @@ class ServedEngineTest : public ::testing::Test {
                           : client_.ask(wire::Command::dma_map, join(request));
     ASSERT_EQ(reply.error(), 0U);
   }
-  void ring(std::uint32_t tail) { write(0, MOCK_ACCEL_REG_RING_TAIL, tail); }
+  /// Without a reply, as QEMU writes: the engine's own messages may come before it.
+  void ring(std::uint32_t tail) {
+    const wire::RegionAccess access{MOCK_ACCEL_REG_RING_TAIL, 0, sizeof(tail)};
+    client_.send(vfio_user::testing::message(wire::Command::region_write, join(access, tail), 1,
+                                             wire::kNoReply));
+  }
 
   /// Fills 8 bytes of the client's memory.
   static mock_accel_descriptor fill() {
