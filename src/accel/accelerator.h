@@ -26,7 +26,7 @@ struct Settings {
   ByteCount memory;            ///< 1 byte to DeviceMemory::kMaxSize
   std::uint32_t capabilities;  ///< MOCK_ACCEL_CAP_*
   std::uint16_t vfs = 0;       ///< VFs that it can have, up to MOCK_ACCEL_MAX_VFS
-  ByteCount vf_memory;         ///< of each VF; all of them fit into `memory`
+  ByteCount vf_memory{};       ///< of each VF; all of them fit into `memory`
   std::uint16_t vendor = MOCK_ACCEL_PCI_VENDOR;
   std::uint16_t pf_device = MOCK_ACCEL_PCI_DEVICE_PF;
   std::uint16_t vf_device = MOCK_ACCEL_PCI_DEVICE_VF;

@@ -55,7 +55,7 @@ __attribute__((target("sse4.2"))) std::uint32_t crc32c_by_instruction(
 }
 
 Crc32c fastest_crc32c() {
-  return __builtin_cpu_supports("sse4.2") != 0 ? crc32c_by_instruction : crc32c_by_table;
+  return __builtin_cpu_supports("sse4.2") ? crc32c_by_instruction : crc32c_by_table;
 }
 
 #elif defined(__aarch64__) && defined(__linux__)

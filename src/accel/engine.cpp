@@ -3,6 +3,7 @@
 
 #include <array>
 #include <chrono>
+#include <tuple>
 #include <utility>
 
 #include "accel/operations.h"
@@ -70,7 +71,7 @@ class Engine::Job final : public Workplace {
     const auto record = record_address(descriptor);
     if (!completion || !record) return;
     // Where it can't be written, there is nobody to tell.
-    (void)write_machine(*record, completion_record(descriptor.tag, *completion));
+    std::ignore = write_machine(*record, completion_record(descriptor.tag, *completion));
   }
 
  private:

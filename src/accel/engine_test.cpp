@@ -855,6 +855,18 @@ TEST_F(EngineTest, AVfThatIsStuckHoldsUpNobody) {
   EXPECT_TRUE(first.wait_until_idle());
 }
 
+TEST_F(EngineTest, TheMachinesMemoryGoesForVfsToo) {
+  Driver first = driver_of_vf(0);
+  first.enable();
+  device_->set_machine_memory(nullptr);
+  first.submit({});
+  EXPECT_TRUE(eventually([&] { return first.halt_reason() == MOCK_ACCEL_HALT_FETCH; }));
+  device_->set_machine_memory(&memory_);
+  first.disable();
+  first.enable();
+  EXPECT_EQ(first.status_of({}), MOCK_ACCEL_DONE_OK);
+}
+
 TEST_F(EngineTest, TheFaultsOfAPfAreThoseOfItsVfs) {
   Driver first = driver_of_vf(0);
   first.enable();
