@@ -8,7 +8,6 @@
 #include <nmmintrin.h>
 #elif defined(__aarch64__) && defined(__linux__)
 #include <arm_acle.h>
-#include <asm/hwcap.h>
 #include <sys/auxv.h>
 #endif
 
