@@ -9,6 +9,7 @@
 #include "accel/capabilities.h"
 #include "pci/capabilities.h"
 #include "pci/decode.h"
+#include "pci/error_reporting.h"
 #include "pci/little_endian.h"
 
 namespace mockdev::accel {
@@ -229,6 +230,11 @@ std::optional<pci::MemoryTarget> Accelerator::claim(std::uint64_t address) {
   return {};
 }
 
+std::optional<pci::ErrorMessage> Accelerator::record_error(pci::ErrorMessage error) {
+  const std::scoped_lock lock(state_.lock);
+  return pci::record_error(config_, error);
+}
+
 void Accelerator::reset() {
   const std::scoped_lock lock(state_.lock);
   config_.reset();
@@ -259,6 +265,7 @@ Snapshot Accelerator::snapshot() const {
           .health = state_.condition.health(),
           .temperature = state_.condition.temperature(),
           .error_count = state_.condition.errors,
+          .link_down = state_.condition.link_down,
           .faults = active_faults(state_.condition),
           .vfs = std::move(vfs)};
 }

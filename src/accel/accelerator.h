@@ -48,6 +48,7 @@ struct Snapshot {
   Health health;
   std::int32_t temperature;  ///< thousandths of a degree Celsius
   std::uint32_t error_count;
+  bool link_down;
   std::vector<std::string_view> faults;  ///< names of those that are on
   std::vector<Snapshot> vfs;             ///< those that are enabled, by number
 };
@@ -77,6 +78,7 @@ class Accelerator final : public pci::Function {
   void bar_write(unsigned bar, std::uint64_t offset, std::span<const std::byte> data) override;
   [[nodiscard]] std::optional<pci::MemoryTarget> claim(std::uint64_t address) override;
   [[nodiscard]] std::span<Function* const> virtual_functions() override { return enabled_; }
+  std::optional<pci::ErrorMessage> record_error(pci::ErrorMessage error) override;
   [[nodiscard]] std::uint16_t msix_vectors() const override { return MOCK_ACCEL_VECTORS; }
   /// Frees the device, wipes its memory and takes its VFs away; faults stay, as does the sink.
   void reset() override;

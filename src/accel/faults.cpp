@@ -19,7 +19,19 @@ std::uint32_t add_saturating(std::uint32_t count, double more) {
   return static_cast<std::uint32_t>(std::min(count + more, kMaxErrors));
 }
 
-constexpr std::array<FaultKind, 8> kFaultKinds = {{
+/// Passes at once, and leaves nothing to heal.
+constexpr FaultKind error_message(std::string_view name, std::string_view meaning,
+                                  SlotEffect effect) {
+  return {.name = name,
+          .meaning = meaning,
+          .value = std::nullopt,
+          .inject = [](Condition& /*condition*/, double /*value*/) {},
+          .heal = [](Condition& /*condition*/) {},
+          .is_active = [](const Condition& /*condition*/) { return false; },
+          .slot = effect};
+}
+
+constexpr std::array<FaultKind, 12> kFaultKinds = {{
     {.name = "degraded",
      .meaning = "works, but not as it should: HEALTH is degraded",
      .value = std::nullopt,
@@ -79,15 +91,20 @@ constexpr std::array<FaultKind, 8> kFaultKinds = {{
      .inject = [](Condition& condition, double /*value*/) { condition.lost_interrupt = true; },
      .heal = [](Condition& condition) { condition.lost_interrupt = false; },
      .is_active = [](const Condition& condition) { return condition.lost_interrupt; }},
+    {.name = "link-down",
+     .meaning = "the link to the card is down until this is healed; the card is reset",
+     .value = std::nullopt,
+     .inject = [](Condition& condition, double /*value*/) { condition.link_down = true; },
+     .heal = [](Condition& condition) { condition.link_down = false; },
+     .is_active = [](const Condition& condition) { return condition.link_down; },
+     .slot = SlotEffect::link},
+    error_message("correctable-error", "reports a correctable error of its link, once (AER)",
+                  SlotEffect::correctable),
+    error_message("nonfatal-error", "reports an uncorrectable error that is not fatal, once (AER)",
+                  SlotEffect::nonfatal),
+    error_message("fatal-error", "reports a fatal error of its link, once (AER)",
+                  SlotEffect::fatal),
 }};
-
-Result<const FaultKind*> find_fault(std::string_view name) {
-  const auto* found = std::ranges::find(kFaultKinds, name, &FaultKind::name);
-  if (found != kFaultKinds.end()) return found;
-  std::vector<std::string_view> known;
-  std::ranges::transform(kFaultKinds, std::back_inserter(known), &FaultKind::name);
-  return fail("fault {}: not a fault; there are {}", name, fmt::join(known, ", "));
-}
 
 /// The number to inject, after the row's rules.
 Result<double> value_for(const FaultKind& kind, std::optional<double> given) {
@@ -126,6 +143,14 @@ Health Condition::health() const {
 
 std::span<const FaultKind> fault_kinds() {
   return kFaultKinds;
+}
+
+Result<const FaultKind*> find_fault(std::string_view name) {
+  const auto* found = std::ranges::find(kFaultKinds, name, &FaultKind::name);
+  if (found != kFaultKinds.end()) return found;
+  std::vector<std::string_view> known;
+  std::ranges::transform(kFaultKinds, std::back_inserter(known), &FaultKind::name);
+  return fail("fault {}: not a fault; there are {}", name, fmt::join(known, ", "));
 }
 
 Result<void> inject_fault(Condition& condition, std::string_view name,

@@ -39,6 +39,7 @@ struct Condition {
   std::optional<std::chrono::milliseconds> slow;  ///< that each descriptor takes longer
   bool bitflip = false;                           ///< a bit of what COPY writes is wrong
   bool lost_interrupt = false;                    ///< its vector is not raised
+  bool link_down = false;
 
   [[nodiscard]] Health health() const;
   [[nodiscard]] std::int32_t temperature() const { return overheated.value_or(kNormalTemperature); }
@@ -55,6 +56,16 @@ struct FaultValue {
   bool whole;  ///< fractions make no sense
 };
 
+/// What the port that a card is plugged into sees of a fault. The port is not the accelerator's:
+/// who injects and heals sees to it.
+enum class SlotEffect : std::uint8_t {
+  none,
+  link,         ///< the link is down while the fault is on
+  correctable,  ///< an error message (PCIe 6.0 §6.2.2), once
+  nonfatal,
+  fatal,
+};
+
 /// One row a fault: its name on the command line and the control socket, and what it does.
 struct FaultKind {
   std::string_view name;
@@ -63,10 +74,14 @@ struct FaultKind {
   void (*inject)(Condition& condition, double value);
   void (*heal)(Condition& condition);
   bool (*is_active)(const Condition& condition);
+  SlotEffect slot = SlotEffect::none;
 };
 
 /// All faults, in the order in which help texts show them.
 [[nodiscard]] std::span<const FaultKind> fault_kinds();
+
+/// The row of a fault. The error says which there are.
+[[nodiscard]] Result<const FaultKind*> find_fault(std::string_view name);
 
 /// Adds the fault `name` to `condition`, with `value` where it takes one. Fails on an unknown name
 /// and on a value that is not wanted or out of range; `condition` is then as before.

@@ -65,8 +65,9 @@ TEST_F(FaultsTest, ErrorsAddUpAndStopAtTheLargestCount) {
 
 TEST_F(FaultsTest, HealingWithoutANameHealsAll) {
   for (const FaultKind& kind : fault_kinds()) ASSERT_TRUE(inject(kind.name));
-  EXPECT_THAT(active_faults(condition_), ElementsAre("degraded", "failed", "thermal", "errors",
-                                                     "hung", "slow", "bitflip", "lost-interrupt"));
+  EXPECT_THAT(active_faults(condition_),
+              ElementsAre("degraded", "failed", "thermal", "errors", "hung", "slow", "bitflip",
+                          "lost-interrupt", "link-down"));
   ASSERT_TRUE(heal_fault(condition_, std::nullopt));
   EXPECT_EQ(condition_, Condition{});
 }
@@ -74,7 +75,8 @@ TEST_F(FaultsTest, HealingWithoutANameHealsAll) {
 TEST_F(FaultsTest, EachCanBeHealedAlone) {
   for (const FaultKind& kind : fault_kinds()) {
     ASSERT_TRUE(inject(kind.name));
-    EXPECT_TRUE(kind.is_active(condition_)) << kind.name;
+    const bool passes = kind.slot != SlotEffect::none && kind.slot != SlotEffect::link;
+    EXPECT_EQ(kind.is_active(condition_), !passes) << kind.name;
     ASSERT_TRUE(heal_fault(condition_, kind.name));
     EXPECT_EQ(condition_, Condition{}) << kind.name;
   }
@@ -83,7 +85,7 @@ TEST_F(FaultsTest, EachCanBeHealedAlone) {
 TEST_F(FaultsTest, WrongRequestsAreRefusedWithWhatWouldBeRight) {
   EXPECT_EQ(refusal("cold"),
             "fault cold: not a fault; there are degraded, failed, thermal, errors, hung, slow, "
-            "bitflip, lost-interrupt");
+            "bitflip, lost-interrupt, link-down, correctable-error, nonfatal-error, fatal-error");
   EXPECT_EQ(refusal("failed", 3), "fault failed: takes no value, 3 was given");
   EXPECT_EQ(refusal("thermal", 20),
             "fault thermal: 20 is not a number from 46 to 150 degrees Celsius");

@@ -180,6 +180,11 @@ Result<void> Bridge::set_link(unsigned slot, bool works) {
   return segment_.set_link(slot, works);
 }
 
+Result<void> Bridge::report_error(unsigned slot, pci::ErrorMessage error) {
+  const std::scoped_lock lock(mutex_);
+  return segment_.report_error(slot, error);
+}
+
 bool Bridge::plugged(unsigned slot) const {
   const std::scoped_lock lock(mutex_);
   return segment_.plugged(slot);

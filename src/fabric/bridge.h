@@ -54,6 +54,7 @@ class Bridge final : public pci::Function {
   [[nodiscard]] Result<void> plug(unsigned slot);
   [[nodiscard]] Result<void> unplug(unsigned slot);
   [[nodiscard]] Result<void> set_link(unsigned slot, bool works);
+  [[nodiscard]] Result<void> report_error(unsigned slot, pci::ErrorMessage error);
   [[nodiscard]] bool plugged(unsigned slot) const;
 
  private:

@@ -134,6 +134,14 @@ Result<void> Segment::set_link(unsigned slot, bool works) {
   return {};
 }
 
+Result<void> Segment::report_error(unsigned slot, pci::ErrorMessage error) {
+  const Place* const place = find(slot);
+  if (place == nullptr) return fail("slot {}: there is none", slot);
+  if (place->port->card() == nullptr) return fail("is not plugged in");
+  place->port->report_error(error);
+  return {};
+}
+
 bool Segment::plugged(unsigned slot) const {
   const Place* const place = find(slot);
   return place != nullptr && place->port->card() != nullptr;

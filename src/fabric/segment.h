@@ -52,6 +52,10 @@ class Segment {
   [[nodiscard]] Result<void> unplug(unsigned slot);
   [[nodiscard]] Result<void> set_link(unsigned slot, bool works);
 
+  /// Has the slot's card report an error of its link. Fails on a slot that there is not, and on one
+  /// without its card.
+  [[nodiscard]] Result<void> report_error(unsigned slot, pci::ErrorMessage error);
+
   /// Whether the slot's card is there. False where there is no such slot.
   [[nodiscard]] bool plugged(unsigned slot) const;
 

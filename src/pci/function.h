@@ -66,6 +66,9 @@ class MachineMemory {
                                            std::span<const std::byte> data) = 0;
 };
 
+/// An error that a function tells its root port of (PCIe 6.0 §6.2.2).
+enum class ErrorMessage : std::uint8_t { correctable, nonfatal, fatal };
+
 class Function;
 
 /// Where a memory request ends.
@@ -96,6 +99,10 @@ class Function {
   /// The VFs that are enabled at present, by number: VF n has its PF's routing id + 1 + n. Valid
   /// until the next access to the PF, or its reset.
   [[nodiscard]] virtual std::span<Function* const> virtual_functions() { return {}; }
+
+  /// Records an error of the function's link. Whether its root port is to hear of it, and of how
+  /// serious an error: software may have masked it, or made it another one.
+  virtual std::optional<ErrorMessage> record_error(ErrorMessage /*error*/) { return {}; }
 
   /// MSI-X vectors that the function has.
   [[nodiscard]] virtual std::uint16_t msix_vectors() const = 0;

@@ -6,6 +6,7 @@
 #include <linux/pci_regs.h>
 
 #include "pci/capabilities.h"
+#include "pci/error_reporting.h"
 
 namespace mockdev::pci {
 namespace {
@@ -120,6 +121,14 @@ void RootPort::set_link(bool works) {
   if (link_is_up() == was_up) return;
   card_->reset();
   record(PCI_EXP_SLTSTA_DLLSC);
+}
+
+void RootPort::report_error(ErrorMessage error) {
+  if (!link_is_up()) return;
+  const std::optional<ErrorMessage> message = card_->record_error(error);
+  if (!message) return;
+  const auto card_id = static_cast<std::uint16_t>(secondary_bus() << 8U);
+  if (receive_error(config_, *message, card_id)) send_message();
 }
 
 Function* RootPort::route(std::uint8_t bus, std::uint8_t devfn) const {

@@ -47,6 +47,9 @@ class RootPort final : public Function {
   /// Breaks the link to the card or mends it; either resets the card.
   void set_link(bool works);
 
+  /// Has the card record an error of its link, and hears of it. Nothing while the link is down.
+  void report_error(ErrorMessage error);
+
   /// The card; nullptr: the slot is empty.
   [[nodiscard]] Function* card() const { return card_; }
 

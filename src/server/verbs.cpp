@@ -111,12 +111,43 @@ Result<const HostedDevice*> device_of(const json& request, std::span<const Hoste
   return find_device(devices, **address);
 }
 
+Result<fabric::Bridge*> bridge_of(const HostedDevice& device) {
+  if (device.bridge != nullptr) return device.bridge;
+  return fail("{}/{}: is attached directly, and stays; with `attach: fabric` it has a slot",
+              device.place.node, device.place.device.name);
+}
+
+/// What the port of a device on a fabric sees of a fault that has just come or gone.
+Result<void> show_at_slot(const HostedDevice& device, accel::SlotEffect effect) {
+  const unsigned slot = device.place.device.slot;
+  switch (effect) {
+    case accel::SlotEffect::none:
+      return {};
+    case accel::SlotEffect::link:
+      return device.bridge->set_link(slot, !device.accelerator->snapshot().link_down);
+    case accel::SlotEffect::correctable:
+      return device.bridge->report_error(slot, pci::ErrorMessage::correctable);
+    case accel::SlotEffect::nonfatal:
+      return device.bridge->report_error(slot, pci::ErrorMessage::nonfatal);
+    case accel::SlotEffect::fatal:
+      return device.bridge->report_error(slot, pci::ErrorMessage::fatal);
+  }
+  return {};
+}
+
 Result<void> inject(const json& request, const HostedDevice& device) {
   const auto fault = text_of(request, "fault");
   if (!fault) return std::unexpected(fault.error());
   const auto value = number_of(request, "value");
   if (!value) return std::unexpected(value.error());
+  const auto kind = accel::find_fault(**fault);
+  if (!kind) return std::unexpected(kind.error());
+  const accel::SlotEffect effect = (*kind)->slot;
+  if (effect != accel::SlotEffect::none) {
+    if (const auto bridge = bridge_of(device); !bridge) return std::unexpected(bridge.error());
+  }
   if (auto injected = device.accelerator->inject(**fault, *value); !injected) return injected;
+  if (auto shown = show_at_slot(device, effect); !shown) return shown;
   log::info("{}/{}: fault {} injected", device.place.node, device.place.device.name, **fault);
   return {};
 }
@@ -126,15 +157,12 @@ Result<void> heal(const json& request, const HostedDevice& device) {
   if (!fault) return std::unexpected(fault.error());
   const std::optional<std::string_view> name = *fault;
   if (auto healed = device.accelerator->heal(name); !healed) return healed;
+  if (device.bridge != nullptr) {
+    if (auto shown = show_at_slot(device, accel::SlotEffect::link); !shown) return shown;
+  }
   log::info("{}/{}: {} healed", device.place.node, device.place.device.name,
             name.value_or("all faults"));
   return {};
-}
-
-Result<fabric::Bridge*> bridge_of(const HostedDevice& device) {
-  if (device.bridge != nullptr) return device.bridge;
-  return fail("{}/{}: is attached directly, and stays; with `attach: fabric` it has a slot",
-              device.place.node, device.place.device.name);
 }
 
 /// Moves a card into or out of its slot.

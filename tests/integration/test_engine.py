@@ -100,7 +100,9 @@ def test_a_reset_gives_up_what_is_at_work(lab):
 
 def test_a_pulled_card_ends_the_work(lab):
     lab.guest(f"systemd-run --quiet --unit=pulled --property=StandardError=file:/tmp/pulled "
+              f"--property=StandardOutput=file:/tmp/computed "
               f"{WORKLOAD} verify mock3 --forever --pause 0")
+    eventually(lambda: "as given" in lab.guest("cat /tmp/computed", check=False), "the program works")
     lab.run("unplug", "mock3")
     eventually(lambda: "No such device" in lab.guest("cat /tmp/pulled", check=False),
                "the program hears of it")

@@ -75,7 +75,8 @@ def test_sixteen_vfs_are_devices_like_their_pf(lab, topology):
     enable(lab, "mock1", 16)
     assert set(names(lab)) == set(PFS + vfs_of("mock1", 16))
     said = lab.guest(f"cd {CLASS}/mock1_vf9; cat device_type numa_node memory_size status "
-                     "device/vendor device/device; readlink physfn device/physfn ../mock1/virtfn9")
+                     f"device/vendor device/device; readlink physfn device/physfn "
+                     f"{CLASS}/mock1/virtfn9")
     memory = int(re.match(r"\d+", topology[1]["memory"])[0]) << 30
     assert said.split() == ["vf", str(topology[1]["numa"]), str(memory // 16), "0", "0x1de5",
                             "0x0002", "../../../0001:02:00.0/mock-accel/mock1",
@@ -162,6 +163,7 @@ def test_no_interrupt_is_lost_in_a_storm(lab):
     lab.guest("systemd-run --quiet --unit=watch --property=StandardOutput=file:/tmp/watch "
               "udevadm monitor --kernel --property --subsystem-match=mock-accel")
     try:
+        eventually(lambda: "KERNEL" in lab.guest("cat /tmp/watch", check=False), "monitor listens")
         for _ in range(30):
             lab.run("fault", "mock1", "degraded")
             lab.run("heal", "mock1")
@@ -226,6 +228,38 @@ def test_an_open_file_outlives_its_card(lab):
                    "the open file says that the device is gone")
     finally:
         lab.guest("systemctl stop hold")
+
+
+def test_a_link_that_goes_down_takes_the_card_along(lab):
+    lab.run("fault", "mock2", "link-down")
+    eventually(lambda: "mock2" not in names(lab), "the card is gone")
+    assert "Slot(201): Link Down" in lab.guest("dmesg")
+    assert lab.json("devices")["devices"][2]["plugged"] is True
+    lab.run("heal", "mock2")
+    eventually(lambda: names(lab) == PFS, "the card is back")
+
+
+def test_errors_of_the_link_are_counted_by_the_kernel(lab):
+    counter = f"{CLASS}/mock0/device/aer_dev_correctable"
+    before = int(lab.guest(f"awk '/RxErr/ {{ print $2 }}' {counter}"))
+    lab.run("fault", "mock0", "correctable-error")
+    eventually(lambda: int(lab.guest(f"awk '/RxErr/ {{ print $2 }}' {counter}")) == before + 1,
+               "the error is counted")
+    assert f"Correctable error message received from {bdf(lab, 'mock0')}" in lab.guest("dmesg")
+
+
+@pytest.mark.parametrize(("fault", "said"), [
+    ("nonfatal-error", "Uncorrectable (Non-Fatal) error message received"),
+    ("fatal-error", "Root Port link has been reset (0)")])
+def test_the_kernel_recovers_a_card_from_an_error(lab, fault, said):
+    enable(lab, "mock0", 2)
+    lab.set_attribute("mock0_vf1", "owner", CLAIM)
+    lab.run("fault", "mock0", fault)
+    eventually(lambda: "device recovery successful" in lab.guest("dmesg"), "recovery")
+    assert said in lab.guest("dmesg")
+    assert lab.attribute("mock0", "health") == "healthy"
+    assert lab.attribute("mock0_vf1", "owner") == CLAIM
+    lab.guest("mock-device-workload verify mock0 --size 4096")
 
 
 def test_two_cards_at_once(lab):
