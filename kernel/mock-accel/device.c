@@ -6,10 +6,14 @@
 #include <linux/lockdep.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <linux/xarray.h>
 
 #include "mock_accel_drv.h"
 
 static DEFINE_IDA(mock_numbers);
+
+/* By PCI address: the number that a function had there last. */
+static DEFINE_XARRAY(mock_last_numbers);
 
 static void mock_device_release(struct device *dev)
 {
@@ -33,6 +37,7 @@ int mock_class_register(void)
 void mock_class_unregister(void)
 {
 	class_unregister(&mock_class);
+	xa_destroy(&mock_last_numbers);
 }
 
 /* NULL: no memory. Given back by put_device(&mdev->dev). */
@@ -73,16 +78,30 @@ static int mock_rank(struct pci_dev *pdev)
 	return rank;
 }
 
+/* The number that was last known there, or else the rank. */
+static int mock_preferred_number(struct pci_dev *pdev)
+{
+	void *last = xa_load(&mock_last_numbers, mock_address(pdev));
+
+	return last ? xa_to_value(last) : mock_rank(pdev);
+}
+
 /*
- * The rank, if that is free: names then do not depend on the order in which functions are found
- * and bound, nor on the health of their neighbours. Else the lowest number that is free.
+ * Names do not depend on the order in which functions are found and bound, nor on the health of
+ * their neighbours, and a card that comes back to its slot has the name that it had. Only where
+ * the number is taken is it the lowest that is free.
  */
 static int mock_take_number(struct pci_dev *pdev)
 {
-	int rank = mock_rank(pdev);
-	int number = ida_alloc_range(&mock_numbers, rank, rank, GFP_KERNEL);
+	int preferred = mock_preferred_number(pdev);
+	int number = ida_alloc_range(&mock_numbers, preferred, preferred, GFP_KERNEL);
 
-	return number == -ENOSPC ? ida_alloc(&mock_numbers, GFP_KERNEL) : number;
+	if (number == -ENOSPC)
+		number = ida_alloc(&mock_numbers, GFP_KERNEL);
+	/* Without memory for it, the next one to come there is named like a new one. */
+	if (number >= 0)
+		xa_store(&mock_last_numbers, mock_address(pdev), xa_mk_value(number), GFP_KERNEL);
+	return number;
 }
 
 /*

@@ -213,6 +213,9 @@ static void mock_reset_done(struct pci_dev *pdev)
 		return;
 
 	mock_revive(mdev);
+	/* The core has used up what was saved, for pci_restore_state() after an error. */
+	if (mdev->state == MOCK_LIVE)
+		pci_save_state(pdev);
 	list_for_each_entry(vf, &mdev->vfs, sibling)
 		mock_bring_vf_back(mdev, vf);
 	list_for_each_entry(vf, &mdev->vfs, sibling)

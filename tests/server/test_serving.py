@@ -129,15 +129,22 @@ def test_fault_leaves_other_devices_alone(start):
         "healthy", "failed", "healthy", "healthy"]
 
 
-def test_every_fault_that_it_names_can_be_injected_and_healed(start):
-    server = start()
+def test_every_fault_that_it_names_can_be_injected_and_healed(start, folder):
+    server = start("--topology", TOPOLOGIES / "two-numa.yaml", "--socket-dir", folder)
     faults = server.ask("faults")["faults"]
     assert {"degraded", "failed", "thermal", "errors"} <= {fault["name"] for fault in faults}
     for fault in faults:
         assert fault["meaning"]
         done = server.ask("fault", device="mock0", fault=fault["name"])
-        assert done["device"]["faults"] == [fault["name"]]
+        passes = fault["name"].endswith("-error")
+        assert done["device"]["faults"] == ([] if passes else [fault["name"]])
         assert server.ask("heal", device="mock0", fault=fault["name"])["device"]["faults"] == []
+
+
+def test_faults_of_a_slot_need_one(start):
+    done = start().ask("fault", device="mock0", fault="link-down")
+    assert done["error"] == ("node0/mock0: is attached directly, and stays; "
+                             "with `attach: fabric` it has a slot")
 
 
 def test_version_names_program_and_abi(start):
