@@ -45,6 +45,22 @@ show mock-device topology
 show mock-device devices
 show lspci -d 1de5:
 
+title "Virtual functions, made by the guest's own PCI core"
+show "echo 2 > $device/sriov_numvfs"
+show ls -l /sys/class/mock-accel
+show mock-device-workload verify mock0_vf0 mock0_vf1
+show "echo 0 > $device/sriov_numvfs"
+
+title "A card is pulled out of its slot, and put back"
+echo "host\$ mock-device unplug mock1"
+mock-device unplug --lab "$lab" mock1
+wait_for '! test -e /sys/class/mock-accel/mock1'
+show ls /sys/class/mock-accel
+echo "host\$ mock-device plug mock1"
+mock-device plug --lab "$lab" mock1
+wait_for 'test -e /sys/class/mock-accel/mock1'
+show "dmesg | grep pciehp | tail -n 4"
+
 title "One owner at a time"
 show "echo $first > $device/owner"
 show cat "$device/status" "$device/owner"
@@ -80,5 +96,6 @@ That was a real kernel with real PCI devices. To keep such a guest:
     mock-device up                       # start it; the topology is yours: --topology FILE
     mock-device exec                     # a shell inside (or: mock-device exec -- lspci)
     mock-device fault mock0 degraded     # faults, from the host
+    mock-device unplug mock1             # pulls a card out; plug puts it back
     mock-device down                     # stop it, leave nothing behind
 EOF
