@@ -87,7 +87,7 @@ def stages():
                long=True),
         ctest("unit", "unit tests with address and undefined-behaviour sanitizers", "asan"),
         ctest("tsan", "unit tests of what has threads, with the thread sanitizer", "tsan",
-              ("vfio_user", "accel", "control", "server", "kube", "dra"),
+              ("vfio_user", "accel", "fabric", "control", "server", "kube", "dra"),
               # gRPC's libraries are not built for it, and it does not know the call by which a
               # timed mutex is locked.
               without=r"dra\.(Plugin|Service)"),

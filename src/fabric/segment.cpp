@@ -39,6 +39,21 @@ void for_each_function(std::uint64_t offset, Bytes bytes, Access access) {
   }
 }
 
+/// Cuts a memory access into parts of one BAR each; those that nobody claims have no target.
+template <typename Bytes, typename Claim, typename Access>
+void for_each_target(std::uint64_t address, Bytes bytes, Claim claim, Access access) {
+  while (!bytes.empty()) {
+    const std::optional<pci::MemoryTarget> target = claim(address);
+    const std::uint64_t left =
+        target ? target->function->bars().at(target->bar).size.value() - target->offset
+               : kUnclaimedStep - (address % kUnclaimedStep);
+    const std::size_t count = std::min<std::uint64_t>(bytes.size(), left);
+    access(target, bytes.first(count));
+    bytes = bytes.subspan(count);
+    address += count;
+  }
+}
+
 }  // namespace
 
 Segment::Segment(std::uint16_t vendor, std::uint16_t port_device, std::span<const Slot> slots,
@@ -70,21 +85,6 @@ void Segment::config_write(std::uint64_t offset, std::span<const std::byte> data
                         function->config_write(address.offset, part);
                       }
                     });
-}
-
-/// Cuts a memory access into parts of one BAR each; those that nobody claims have no target.
-template <typename Bytes, typename Claim, typename Access>
-static void for_each_target(std::uint64_t address, Bytes bytes, Claim claim, Access access) {
-  while (!bytes.empty()) {
-    const std::optional<pci::MemoryTarget> target = claim(address);
-    const std::uint64_t left =
-        target ? target->function->bars().at(target->bar).size.value() - target->offset
-               : kUnclaimedStep - (address % kUnclaimedStep);
-    const std::size_t count = std::min<std::uint64_t>(bytes.size(), left);
-    access(target, bytes.first(count));
-    bytes = bytes.subspan(count);
-    address += count;
-  }
 }
 
 void Segment::memory_read(std::uint64_t address, std::span<std::byte> into) {

@@ -53,7 +53,7 @@ constexpr std::array<Column, 13> kColumns = {{
      }},
     {"STATUS", true, true,
      [](const auto& d) {
-       if (d.plugged == false) return Cell("pulled out", Color::yellow);
+       if (d.plugged && !*d.plugged) return Cell("pulled out", Color::yellow);
        return Cell(d.readings ? std::string(to_string(d.readings->status)) : "");
      }},
     {"OWNER", true, true,
