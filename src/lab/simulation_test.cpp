@@ -14,7 +14,6 @@ Simulation simulation(const std::string& text) {
   return {.kwok = {},
           .stages = {},
           .driver = {},
-          .workload = {},
           .topology = text,
           .nodes = topology::parse(text)->nodes,
           .ports = {}};

@@ -54,7 +54,7 @@ TEST_F(PlanTest, PlacesAllDevicesOfATopology) {
   ASSERT_THAT(plan->devices, SizeIs(3));
   EXPECT_EQ(plan->devices[2].node, "b");
   EXPECT_EQ(plan->devices[2].numa, 1U);
-  EXPECT_EQ(plan->devices[2].socket, "/run/x/b-mock1.sock");
+  EXPECT_EQ(plan->devices[2].socket, "/run/x/b-numa1.sock");
   EXPECT_EQ(plan->control, "/run/x/control.sock");
   EXPECT_EQ(plan->ids.vendor, 0x1234);
   EXPECT_TRUE(plan->sandbox);
@@ -124,7 +124,7 @@ TEST_F(PlanTest, RefusesFlagsThatDoNotGoTogether) {
 
 TEST_F(PlanTest, RefusesSocketsWithLongPaths) {
   EXPECT_THAT(refusal_of({"--topology", file(), "--socket-dir", std::string(95, 'x')}),
-              HasSubstr("a-mock0.sock: path of 108 bytes; a socket's can have 107"));
+              HasSubstr("a-numa0.sock: path of 108 bytes; a socket's can have 107"));
   EXPECT_THAT(refusal_of({"--socket", "s", "--uuid", kUuid, "--control", std::string(108, 'x')}),
               HasSubstr("path of 108 bytes"));
 }
