@@ -42,7 +42,8 @@ TEST(GivenDevices, AreNoneWithoutAWord) {
 TEST(GivenDevices, HaveUuids) {
   const std::map<std::string, std::string> bad = {{"MOCK_ACCEL_DEVICES", "mock0"},
                                                   {"MOCK_ACCEL_0_UUID", "me"}};
-  EXPECT_EQ(given_devices(of(bad)).error().message, "MOCK_ACCEL_0_UUID: me is not a UUID");
+  EXPECT_THAT(given_devices(of(bad)).error().message,
+              testing::StartsWith("MOCK_ACCEL_0_UUID: me is not a UUID"));
 }
 
 TEST(Strangers, AreWhatNobodyGave) {
