@@ -66,12 +66,14 @@ def ctest(name, meaning, preset, rooms=(), without=""):
          "--output-junit", str(report), *chosen]], report)
 
 
-def pytest(name, meaning, *paths, before=()):
+def pytest(name, meaning, *paths, before=(), long=False):
+    """`long`: the tests that are marked so, else those that are not."""
     report = OUT / f"{name}.xml"
     return Stage(name, meaning, [
         *before,
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5",
-         f"--junitxml={report}", *[str(ROOT / path) for path in paths]]], report)
+         "-m", "long" if long else "not long",
+         f"--junitxml={report}", *[str(ROOT / path) for path in paths]]], report, long)
 
 
 def script(name, meaning, *command, long=False):
@@ -95,6 +97,7 @@ def stages():
                "tests/wire", "tests/server", "tests/cli"),
         script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60"),
         pytest("cluster", "real Kubernetes: control plane, nodes, pods with devices", "tests/cluster"),
+        pytest("reboot", "a node that boots anew", "tests/cluster", long=True),
         pytest("kube", "the client of the API server with a real one", "tests/kube"),
         pytest("dra", "the node agent with a real API server", "tests/dra", before=[
             ["cmake", "--preset", "faults"],

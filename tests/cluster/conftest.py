@@ -11,6 +11,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 from cluster import KUBERNETES, Cluster, ControlPlane, new_name  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes minutes, and runs with make test-all only")
+
+
 @pytest.fixture(scope="session")
 def session_plane():
     plane = ControlPlane(new_name("plane"))

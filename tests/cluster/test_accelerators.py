@@ -246,6 +246,7 @@ def test_an_agent_that_is_killed_loses_nothing(driver):
     end_example(driver, "one-pf")
 
 
+@pytest.mark.long
 def test_a_node_that_boots_anew_has_its_claims_again(driver):
     """A device that is reset forgets its owner: preparing the claim again gives it back."""
     [[words]] = run_example(driver, "one-pf", "one-pf")
