@@ -110,9 +110,7 @@ void Bridge::config_read(std::size_t offset, std::span<std::byte> into) {
 void Bridge::config_write(std::size_t offset, std::span<const std::byte> data) {
   const std::scoped_lock lock(mutex_);
   if (config_.write(offset, data) == pci::ConfigEffect::function_level_reset) {
-    interrupts_.reset();
-    segment_.reset();
-    window_ = 0;
+    reset_all_but_config();
   }
   interrupts_.set_control(pci::msix_control(config_));
 }
@@ -151,6 +149,10 @@ std::optional<pci::MemoryTarget> Bridge::claim(std::uint64_t address) {
 void Bridge::reset() {
   const std::scoped_lock lock(mutex_);
   config_.reset();
+  reset_all_but_config();
+}
+
+void Bridge::reset_all_but_config() {
   interrupts_.reset();
   segment_.reset();
   window_ = 0;

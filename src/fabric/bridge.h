@@ -58,6 +58,7 @@ class Bridge final : public pci::Function {
   [[nodiscard]] bool plugged(unsigned slot) const;
 
  private:
+  void reset_all_but_config();
   void read_registers(std::uint64_t offset, std::span<std::byte> into);
   void write_registers(std::uint64_t offset, std::span<const std::byte> data);
 

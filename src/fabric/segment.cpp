@@ -112,44 +112,49 @@ void Segment::reset() {
 }
 
 Result<void> Segment::plug(unsigned slot) {
-  const Place* const place = find(slot);
-  if (place == nullptr) return fail("slot {}: there is none", slot);
-  if (place->port->card() != nullptr) return fail("is plugged in already");
-  place->port->plug(*place->card);
+  const auto place = find(slot);
+  if (!place) return std::unexpected(place.error());
+  if ((*place)->port->card() != nullptr) return fail("is plugged in already");
+  (*place)->port->plug(*(*place)->card);
   return {};
 }
 
 Result<void> Segment::unplug(unsigned slot) {
-  const Place* const place = find(slot);
-  if (place == nullptr) return fail("slot {}: there is none", slot);
-  if (place->port->card() == nullptr) return fail("is not plugged in");
-  place->port->unplug();
+  const auto port = port_with_card(slot);
+  if (!port) return std::unexpected(port.error());
+  (*port)->unplug();
   return {};
 }
 
 Result<void> Segment::set_link(unsigned slot, bool works) {
-  const Place* const place = find(slot);
-  if (place == nullptr) return fail("slot {}: there is none", slot);
-  place->port->set_link(works);
+  const auto place = find(slot);
+  if (!place) return std::unexpected(place.error());
+  (*place)->port->set_link(works);
   return {};
 }
 
 Result<void> Segment::report_error(unsigned slot, pci::ErrorMessage error) {
-  const Place* const place = find(slot);
-  if (place == nullptr) return fail("slot {}: there is none", slot);
-  if (place->port->card() == nullptr) return fail("is not plugged in");
-  place->port->report_error(error);
+  const auto port = port_with_card(slot);
+  if (!port) return std::unexpected(port.error());
+  (*port)->report_error(error);
   return {};
 }
 
 bool Segment::plugged(unsigned slot) const {
-  const Place* const place = find(slot);
-  return place != nullptr && place->port->card() != nullptr;
+  return port_with_card(slot).has_value();
 }
 
-const Segment::Place* Segment::find(unsigned slot) const {
+Result<const Segment::Place*> Segment::find(unsigned slot) const {
   const auto found = std::ranges::find(slots_, slot, &Place::number);
-  return found == slots_.end() ? nullptr : &*found;
+  if (found != slots_.end()) return &*found;
+  return fail("slot {}: there is none", slot);
+}
+
+Result<pci::RootPort*> Segment::port_with_card(unsigned slot) const {
+  const auto place = find(slot);
+  if (!place) return std::unexpected(place.error());
+  if ((*place)->port->card() != nullptr) return (*place)->port.get();
+  return fail("is not plugged in");
 }
 
 pci::Function* Segment::route(std::uint8_t bus, std::uint8_t devfn) const {

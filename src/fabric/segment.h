@@ -66,7 +66,8 @@ class Segment {
     std::unique_ptr<pci::RootPort> port;
   };
 
-  [[nodiscard]] const Place* find(unsigned slot) const;
+  [[nodiscard]] Result<const Place*> find(unsigned slot) const;
+  [[nodiscard]] Result<pci::RootPort*> port_with_card(unsigned slot) const;
   [[nodiscard]] pci::Function* route(std::uint8_t bus, std::uint8_t devfn) const;
   [[nodiscard]] std::optional<pci::MemoryTarget> claim(std::uint64_t address) const;
 

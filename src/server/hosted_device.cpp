@@ -11,14 +11,10 @@ namespace {
 
 using HostedDevices = std::vector<HostedDevice>;
 
-std::string full_name(const HostedDevice& device) {
-  return fmt::format("{}/{}", device.place.node, device.place.device.name);
-}
-
 bool answers_to(const HostedDevice& device, std::string_view address, const Result<Uuid>& uuid) {
   if (uuid) return device.place.device.uuid == *uuid;
   return address.find('/') == std::string_view::npos ? device.place.device.name == address
-                                                     : full_name(device) == address;
+                                                     : full_name(device.place) == address;
 }
 
 /// The first device that does not share an endpoint with `first`: those on one fabric stand beside
@@ -81,7 +77,7 @@ Result<Host> make_host(const Plan& plan) {
                                                  .pf_device = plan.ids.pf_device,
                                                  .vf_device = plan.ids.vf_device});
     if (!accelerator) {
-      return with_context(fmt::format("{}/{}", place.node, place.device.name), accelerator.error());
+      return with_context(full_name(place), accelerator.error());
     }
     host.devices.push_back({.place = place, .accelerator = *std::move(accelerator)});
   }
@@ -96,14 +92,14 @@ Result<const HostedDevice*> find_device(std::span<const HostedDevice> devices,
   for (const HostedDevice& device : devices) {
     if (!answers_to(device, address, uuid)) continue;
     if (found != nullptr) {
-      return fail("{}: several nodes have one; say {} or {}", address, full_name(*found),
-                  full_name(device));
+      return fail("{}: several nodes have one; say {} or {}", address, full_name(found->place),
+                  full_name(device.place));
     }
     found = &device;
   }
   if (found != nullptr) return found;
-  return fail("{}: no such device; there are {}{}", address, full_name(devices.front()),
-              devices.size() == 1 ? "" : " to " + full_name(devices.back()));
+  return fail("{}: no such device; there are {}{}", address, full_name(devices.front().place),
+              devices.size() == 1 ? "" : " to " + full_name(devices.back().place));
 }
 
 }  // namespace mockdev::server

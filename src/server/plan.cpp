@@ -278,6 +278,10 @@ std::expected<Plan, Refusal> make_plan(int argc, const char* const* argv) {
   return *std::move(plan);
 }
 
+std::string full_name(const Placement& place) {
+  return fmt::format("{}/{}", place.node, place.device.name);
+}
+
 std::string describe(const Plan& plan) {
   std::string text;
   for (const auto& [node, numa, device, attach, segment, socket] : plan.devices) {

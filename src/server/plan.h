@@ -23,6 +23,9 @@ struct Placement {
   std::filesystem::path socket;
 };
 
+/// "node0/mock1": how a person names it.
+[[nodiscard]] std::string full_name(const Placement& place);
+
 struct Plan {
   topology::PciIds ids = topology::kDefaultIds;
   std::vector<Placement> devices;  ///< at least one

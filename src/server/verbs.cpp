@@ -113,8 +113,8 @@ Result<const HostedDevice*> device_of(const json& request, std::span<const Hoste
 
 Result<fabric::Bridge*> bridge_of(const HostedDevice& device) {
   if (device.bridge != nullptr) return device.bridge;
-  return fail("{}/{}: is attached directly, and stays; with `attach: fabric` it has a slot",
-              device.place.node, device.place.device.name);
+  return fail("{}: is attached directly, and stays; with `attach: fabric` it has a slot",
+              full_name(device.place));
 }
 
 /// What the port of a device on a fabric sees of a fault that has just come or gone.
@@ -148,7 +148,7 @@ Result<void> inject(const json& request, const HostedDevice& device) {
   }
   if (auto injected = device.accelerator->inject(**fault, *value); !injected) return injected;
   if (auto shown = show_at_slot(device, effect); !shown) return shown;
-  log::info("{}/{}: fault {} injected", device.place.node, device.place.device.name, **fault);
+  log::info("{}: fault {} injected", full_name(device.place), **fault);
   return {};
 }
 
@@ -160,8 +160,7 @@ Result<void> heal(const json& request, const HostedDevice& device) {
   if (device.bridge != nullptr) {
     if (auto shown = show_at_slot(device, accel::SlotEffect::link); !shown) return shown;
   }
-  log::info("{}/{}: {} healed", device.place.node, device.place.device.name,
-            name.value_or("all faults"));
+  log::info("{}: {} healed", full_name(device.place), name.value_or("all faults"));
   return {};
 }
 
@@ -170,7 +169,7 @@ Result<void> move_card(const HostedDevice& device, Result<void> (fabric::Bridge:
                        std::string_view done) {
   const auto bridge = bridge_of(device);
   if (!bridge) return std::unexpected(bridge.error());
-  const std::string name = fmt::format("{}/{}", device.place.node, device.place.device.name);
+  const std::string name = full_name(device.place);
   if (auto moved = ((*bridge)->*move)(device.place.device.slot); !moved) {
     return fail("{}: {}", name, moved.error().message);
   }

@@ -29,7 +29,8 @@ constexpr std::uint64_t kMaxVerified = MOCK_ACCEL_MAX_BUFFER / 2;
 struct Flags {
   std::filesystem::path dev = "/dev";
   std::uint64_t size = 1U << 20U;
-  int seconds = 3;
+  int pause = 3;    ///< seconds
+  int seconds = 3;  ///< of a measurement
   bool forever = false;
   std::vector<std::string> devices;
 };
@@ -103,7 +104,7 @@ Result<void> run_verify(const Flags& flags) {
     fmt::print("{} device{} as given, no other in sight\n", given->size(),
                given->size() == 1 ? "" : "s");
     std::fflush(stdout);
-    if (flags.forever) std::this_thread::sleep_for(std::chrono::seconds(flags.seconds));
+    if (flags.forever) std::this_thread::sleep_for(std::chrono::seconds(flags.pause));
   } while (flags.forever);
   return {};
 }
@@ -146,7 +147,7 @@ int run(int argc, const char* const* argv) {
       "verify", "Write, move and read back data, with checksums; fail on other devices in sight");
   add_flags(*verify, flags);
   verify->add_flag("--forever", flags.forever, "Again and again");
-  verify->add_option("--pause", flags.seconds, "Seconds between two rounds")
+  verify->add_option("--pause", flags.pause, "Seconds between two rounds")
       ->check(CLI::Range(0, 3600));
   auto* const bench = app.add_subcommand("bench", "Speed of copies to the device beside memcpy()");
   add_flags(*bench, flags);

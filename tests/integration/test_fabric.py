@@ -176,14 +176,11 @@ def test_no_interrupt_is_lost_in_a_storm(lab):
         lab.run("heal", "mock1")
 
 
-def test_vfs_work_for_another_driver(lab):
+def test_a_vf_that_is_bound_to_no_driver_is_left_alone(lab):
+    """Not to vfio-pci either: functions on the segment have no IOMMU group, so it refuses them."""
     enable(lab, "mock0", 2)
     address = bdf(lab, "mock0_vf1")
-    lab.guest("modprobe vfio-pci enable_sriov=0 2>/dev/null || modprobe vfio-pci")
-    lab.guest(f"""
-        cd /sys/bus/pci/devices/{address}
-        echo {address} > driver/unbind; echo vfio-pci > driver_override
-        echo {address} > /sys/bus/pci/drivers_probe 2>/dev/null || true""")
+    lab.guest(f"echo {address} > /sys/bus/pci/devices/{address}/driver/unbind")
     assert set(names(lab)) == set(PFS + ["mock0_vf0"])
     lab.guest(f"echo 1 > {CLASS}/mock0/device/reset")
     enable(lab, "mock0", 0)

@@ -216,6 +216,23 @@ void add_device(Command& command, std::string& into) {
       .required();
 }
 
+void declare_request(Command& command, const char* verb) {
+  struct Options {
+    Source source;
+    std::string device;
+  };
+  const auto options = std::make_shared<Options>();
+  add_device(command, options->device);
+  add_server(command, options->source);
+  command.runs([options, verb](Console&, const Program&) -> Result<Exit> {
+    const nlohmann::json request = {{"verb", verb}, {"device", options->device}};
+    if (auto done = ask_server(options->source, request); !done) {
+      return std::unexpected(done.error());
+    }
+    return Exit::success;
+  });
+}
+
 OptionRules add_fault_kind(Command& command, std::optional<std::string>& into,
                            const std::string& text) {
   return command.value("KIND", parse_fault_kind, into, "KIND", text, words(fault_names));

@@ -66,6 +66,10 @@ void add_source(Command& command, Source& into);
 /// DEVICE: a device by name, completed with those that there are.
 void add_device(Command& command, std::string& into);
 
+/// All of a verb that asks a server to do something to a device, of which nothing else is to be
+/// said: DEVICE, --lab and --control, and the request by the name `verb`.
+void declare_request(Command& command, const char* verb);
+
 /// KIND of a fault, completed with those that there are.
 OptionRules add_fault_kind(Command& command, std::optional<std::string>& into,
                            const std::string& text);

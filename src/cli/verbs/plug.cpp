@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
-#include <memory>
-
-#include <nlohmann/json.hpp>
 
 #include "cli/verbs/common.h"
 #include "cli/verbs/verbs.h"
@@ -10,22 +7,8 @@
 namespace mockdev::cli {
 namespace {
 
-struct Options {
-  Source source;
-  std::string device;
-};
-
-Result<Exit> run(const Options& options) {
-  const nlohmann::json request = {{"verb", "plug"}, {"device", options.device}};
-  if (auto done = ask_server(options.source, request); !done) return std::unexpected(done.error());
-  return Exit::success;
-}
-
 void declare(Command& command) {
-  const auto options = std::make_shared<Options>();
-  add_device(command, options->device);
-  add_server(command, options->source);
-  command.runs([options](Console&, const Program&) { return run(*options); });
+  declare_request(command, "plug");
 }
 
 constexpr std::array<Verb::Example, 1> kExamples = {{
