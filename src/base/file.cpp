@@ -2,6 +2,8 @@
 #include "base/file.h"
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <system_error>
 
@@ -26,10 +28,29 @@ Result<void> write_all(int fd, std::string_view content) {
   return {};
 }
 
-Result<void> write_and_flush(int fd, std::string_view content, unsigned mode) {
+enum class Flush : std::uint8_t { no, yes };
+
+Result<void> fill(int fd, std::string_view content, unsigned mode, Flush flush) {
   if (::fchmod(fd, mode) != 0) return fail_errno("set permissions", errno);
   if (auto written = write_all(fd, content); !written) return written;
-  if (::fsync(fd) != 0) return fail_errno("flush", errno);
+  if (flush == Flush::yes && ::fsync(fd) != 0) return fail_errno("flush", errno);
+  return {};
+}
+
+Result<void> replace_file(const std::filesystem::path& path, std::string_view content,
+                          unsigned mode, Flush flush) {
+  std::string temporary = path.native() + ".XXXXXX";
+  const UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!fd) return fail_errno(path, errno);
+  if (auto written = fill(fd.get(), content, mode, flush); !written) {
+    ::unlink(temporary.c_str());
+    return with_context(path, written.error());
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int rename_error = errno;
+    ::unlink(temporary.c_str());
+    return fail_errno(path, rename_error);
+  }
   return {};
 }
 
@@ -45,11 +66,11 @@ Result<std::string> read_file(const std::filesystem::path& path, ByteCount limit
 
   // Not st_size: files of sysfs and procfs lie about it.
   std::string content;
-  constexpr std::size_t kStep = 65536;
-  while (true) {
+  constexpr std::size_t kFirstStep = 4096;  // all that an attribute of sysfs can have
+  for (std::size_t step = kFirstStep;; step *= 2) {
     const std::size_t had = content.size();
-    content.resize(had + kStep);
-    const ssize_t got = ::read(fd.get(), content.data() + had, kStep);
+    content.resize(had + step);
+    const ssize_t got = ::read(fd.get(), content.data() + had, step);
     content.resize(had + static_cast<std::size_t>(got > 0 ? got : 0));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_errno(path, errno);
@@ -62,19 +83,7 @@ Result<std::string> read_file(const std::filesystem::path& path, ByteCount limit
 
 Result<void> write_file(const std::filesystem::path& path, std::string_view content,
                         unsigned mode) {
-  std::string temporary = path.native() + ".XXXXXX";
-  const UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (!fd) return fail_errno(path, errno);
-  if (auto written = write_and_flush(fd.get(), content, mode); !written) {
-    ::unlink(temporary.c_str());
-    return with_context(path, written.error());
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int rename_error = errno;
-    ::unlink(temporary.c_str());
-    return fail_errno(path, rename_error);
-  }
-  return {};
+  return replace_file(path, content, mode, Flush::yes);
 }
 
 Result<void> keep_file(const std::filesystem::path& path, std::string_view content) {
@@ -85,7 +94,8 @@ Result<void> keep_file(const std::filesystem::path& path, std::string_view conte
   std::error_code error;
   std::filesystem::create_directories(path.parent_path(), error);
   if (error) return fail("folder {}: {}", path.parent_path().native(), error.message());
-  return write_file(path, content);
+  constexpr unsigned kForAllToRead = 0644;
+  return replace_file(path, content, kForAllToRead, Flush::no);
 }
 
 Result<std::vector<std::string>> names_in(const std::filesystem::path& folder) {

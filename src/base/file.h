@@ -21,8 +21,9 @@ namespace mockdev {
 [[nodiscard]] Result<void> write_file(const std::filesystem::path& path, std::string_view content,
                                       unsigned mode = 0644);
 
-/// As write_file, in a folder that is made if it is not there; a file of this content is left as it
-/// is.
+/// For files that whoever needs them has written again after a crash of the machine: as write_file,
+/// but not flushed, in a folder that is made if it is not there. A file of this content is left as
+/// it is; one that a crash has cut short is not of this content.
 [[nodiscard]] Result<void> keep_file(const std::filesystem::path& path, std::string_view content);
 
 /// The names in a folder, in no order. One that is not there has none.

@@ -54,6 +54,18 @@ TEST_F(File, KeepMakesItsFolderAndLeavesWhatIsThere) {
   EXPECT_EQ(read_file(path, 1_KiB), "other");
 }
 
+TEST_F(File, KeepWritesAnewWhatACrashHasCutShort) {
+  ASSERT_TRUE(write_file(path_, ""));
+  ASSERT_TRUE(keep_file(path_, "whole"));
+  EXPECT_EQ(read_file(path_, 1_KiB), "whole");
+}
+
+TEST_F(File, LongerThanOneReadIsReadWhole) {
+  const std::string content(100'000, 'x');
+  ASSERT_TRUE(write_file(path_, content));
+  EXPECT_EQ(read_file(path_, 1_MiB), content);
+}
+
 TEST_F(File, AFolderHasNames) {
   ASSERT_TRUE(write_file(path_, ""));
   EXPECT_THAT(*names_in(folder_.path()), testing::ElementsAre("file"));
