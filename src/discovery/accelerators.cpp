@@ -56,8 +56,12 @@ std::expected<void, OwnerError> write_owner(const std::filesystem::path& sysfs,
 KernelAccelerators::KernelAccelerators(std::filesystem::path sysfs, std::filesystem::path dev)
     : sysfs_(std::move(sysfs)), dev_(std::move(dev)) {}
 
-Inventory KernelAccelerators::look() const {
-  return discover(sysfs_);
+Inventory KernelAccelerators::look(const NameFilter& wanted) const {
+  return discover(sysfs_, wanted);
+}
+
+std::vector<Held> KernelAccelerators::held() const {
+  return held_devices(sysfs_);
 }
 
 std::expected<void, OwnerError> KernelAccelerators::take(const std::string& name,

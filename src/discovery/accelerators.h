@@ -6,6 +6,7 @@
 #include <expected>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/unique_fd.h"
@@ -37,7 +38,11 @@ class Accelerators {
   Accelerators& operator=(Accelerators&&) = delete;
 
   /// What there is now.
-  [[nodiscard]] virtual Inventory look() const = 0;
+  [[nodiscard]] Inventory look() const { return look({}); }
+  /// The same of the devices that are `wanted` alone; empty: all.
+  [[nodiscard]] virtual Inventory look(const NameFilter& wanted) const = 0;
+  /// Who holds what now.
+  [[nodiscard]] virtual std::vector<Held> held() const = 0;
   /// Makes `owner` the holder of a free device. Success if it is that already.
   [[nodiscard]] virtual std::expected<void, OwnerError> take(const std::string& name,
                                                              const Uuid& owner) = 0;
@@ -55,7 +60,9 @@ class KernelAccelerators : public Accelerators {
   explicit KernelAccelerators(std::filesystem::path sysfs = "/sys",
                               std::filesystem::path dev = "/dev");
 
-  [[nodiscard]] Inventory look() const override;
+  using Accelerators::look;
+  [[nodiscard]] Inventory look(const NameFilter& wanted) const override;
+  [[nodiscard]] std::vector<Held> held() const override;
   [[nodiscard]] std::expected<void, OwnerError> take(const std::string& name,
                                                      const Uuid& owner) override;
   [[nodiscard]] std::expected<void, OwnerError> free(const std::string& name) override;

@@ -52,6 +52,7 @@ struct Device {
   ByteCount memory;
   std::uint32_t capabilities = 0;     ///< MOCK_ACCEL_CAP_*
   std::optional<unsigned> numa_node;  ///< none: the machine does not say
+  std::optional<unsigned> socket;     ///< of the NUMA node's CPUs; none: it has none, or is unknown
   std::string fw_version;             ///< "1.0.0"
   unsigned abi_version = 0;
   Health health = Health::healthy;

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kClass = "class/mock-accel";
+constexpr const char* kOwner = "owner";
 constexpr ByteCount kAttributeLimit = 4_KiB;  // sysfs gives a page at most
 
 // ---- Values ----
@@ -98,7 +101,7 @@ constexpr std::array<Attribute<Device>, 8> kIdentity = {{
 /// What the device itself has to answer.
 constexpr std::array<Attribute<Readings>, 4> kReadings = {{
     {"status", [](auto text, auto& r) { return store(parse_status_number(text), r.status); }},
-    {"owner", [](auto text, auto& r) { return store_unless("", text, parse_uuid, r.owner); }},
+    {kOwner, [](auto text, auto& r) { return store_unless("", text, parse_uuid, r.owner); }},
     {"temperature",
      [](auto text, auto& r) { return store(parse_decimal<std::int32_t>(text), r.temperature); }},
     {"error_count",
@@ -136,6 +139,37 @@ Result<void> read_attributes(const fs::path& folder,
 bool answers(const fs::path& folder, const Device& device) {
   return device.health != Health::failed || attribute_text(folder, kReadings.front().name);
 }
+
+// ---- The machine ----
+
+/// The CPU sockets of NUMA nodes, each looked up once.
+class Sockets {
+ public:
+  explicit Sockets(const fs::path& sysfs) : system_(sysfs / "devices" / "system") {}
+
+  std::optional<unsigned> of(std::optional<unsigned> node) {
+    if (!node) return std::nullopt;
+    const auto [known, is_new] = sockets_.try_emplace(*node);
+    if (is_new) known->second = look_up(*node);
+    return known->second;
+  }
+
+ private:
+  [[nodiscard]] std::optional<unsigned> look_up(unsigned node) const {
+    const auto cpus =
+        attribute_text(system_ / "node" / fmt::format("node{}", node), "cpulist");  // "0-3,8"
+    if (!cpus) return std::nullopt;
+    const auto first = parse_decimal<unsigned>(cpus->substr(0, cpus->find_first_of("-,")));
+    if (!first) return std::nullopt;
+    const auto package = attribute_text(system_ / "cpu" / fmt::format("cpu{}", *first),
+                                        "topology/physical_package_id");
+    const auto socket = package ? parse_decimal<unsigned>(*package) : fail("no socket");
+    return socket ? std::optional(*socket) : std::nullopt;
+  }
+
+  fs::path system_;
+  std::map<unsigned, std::optional<unsigned>> sockets_;
+};
 
 // ---- Links ----
 
@@ -227,12 +261,15 @@ std::vector<std::string> device_names(const fs::path& folder, Inventory& invento
 
 }  // namespace
 
-Inventory discover(const fs::path& sysfs) {
-  const fs::path class_folder = sysfs / "class" / "mock-accel";
+Inventory discover(const fs::path& sysfs, const NameFilter& wanted) {
+  const fs::path class_folder = sysfs / kClass;
   Inventory inventory;
+  Sockets sockets(sysfs);
   for (const std::string& name : device_names(class_folder, inventory)) {
+    if (wanted && !wanted(name)) continue;
     auto device = read_device(class_folder / name);
     if (device) {
+      device->socket = sockets.of(device->numa_node);
       inventory.devices.push_back(std::move(*device));
       continue;
     }
@@ -243,6 +280,18 @@ Inventory discover(const fs::path& sysfs) {
     inventory.problems.push_back({.device = name, .message = std::move(device.error().message)});
   }
   return inventory;
+}
+
+std::vector<Held> held_devices(const fs::path& sysfs) {
+  const fs::path class_folder = sysfs / kClass;
+  Inventory ignored;
+  std::vector<Held> held;
+  for (std::string& name : device_names(class_folder, ignored)) {
+    const auto text = attribute_text(class_folder / name, kOwner);
+    const auto owner = text ? parse_uuid(*text) : std::unexpected(text.error());
+    if (owner) held.push_back({.device = std::move(name), .owner = *owner});
+  }
+  return held;
 }
 
 }  // namespace mockdev::discovery

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "discovery/device.h"
@@ -23,9 +25,24 @@ struct Inventory {
   std::vector<Problem> problems;  ///< in the same order
 };
 
-/// Reads `sysfs`/class/mock-accel. Never fails as a whole: a device that vanishes while it is read
-/// is left out, one with an attribute that can't be read or understood is a problem, and the
-/// others are as they are. Reads nothing that changes a device. Thread-safe.
-[[nodiscard]] Inventory discover(const std::filesystem::path& sysfs = "/sys");
+/// Which devices are meant, by their names.
+using NameFilter = std::function<bool(std::string_view name)>;
+
+/// Reads `sysfs`/class/mock-accel, and of the devices those that are `wanted` (empty: all). Never
+/// fails as a whole: a device that vanishes while it is read is left out, one with an attribute
+/// that can't be read or understood is a problem, and the others are as they are. Reads nothing
+/// that changes a device. Thread-safe.
+[[nodiscard]] Inventory discover(const std::filesystem::path& sysfs = "/sys",
+                                 const NameFilter& wanted = {});
+
+/// A device that somebody holds.
+struct Held {
+  std::string device;
+  Uuid owner;
+};
+
+/// The devices that have an owner, in the order of discover. Reads nothing else of them: one that
+/// does not answer, or whose owner can't be understood, is left out. Thread-safe.
+[[nodiscard]] std::vector<Held> held_devices(const std::filesystem::path& sysfs = "/sys");
 
 }  // namespace mockdev::discovery

@@ -191,6 +191,42 @@ TEST_F(Discovery, AFolderThatIsNoDeviceFolderIsAProblem) {
   EXPECT_THAT(only_problem(), HasSubstr("Not a directory"));
 }
 
+TEST_F(Discovery, OfSomeDevicesOthersAreNotRead) {
+  sysfs_.add({.name = "mock0"});
+  sysfs_.add({.name = "mock1", .pci = "pci0000:00/0000:00:03.0/0000:02:00.0"});
+  sysfs_.set("mock0", "uuid", "which nobody reads");
+  const auto inventory = discover(sysfs_.path(), [](auto name) { return name == "mock1"; });
+  EXPECT_THAT(inventory.devices, ElementsAre(named("mock1")));
+  EXPECT_THAT(inventory.problems, IsEmpty());
+  EXPECT_TRUE(inventory.module_loaded);
+}
+
+TEST_F(Discovery, HoldersAreReadWithoutAllElse) {
+  const std::string holder = "11111111-2222-3333-4444-555555555555";
+  sysfs_.add({.name = "mock0", .attributes = {{"uuid", "broken"}, {"owner", holder}}});
+  sysfs_.add({.name = "mock1", .pci = "pci0000:00/0000:00:03.0/0000:02:00.0"});
+  const auto held = held_devices(sysfs_.path());
+  ASSERT_EQ(held.size(), 1U);
+  EXPECT_EQ(held.front().device, "mock0");
+  EXPECT_EQ(to_string(held.front().owner), holder);
+  EXPECT_THAT(held_devices(sysfs_.path() / "none"), IsEmpty());
+}
+
+TEST_F(Discovery, TheSocketIsThatOfTheNumaNodesCpus) {
+  sysfs_.add_numa_node(0, "0-3", "0").add_numa_node(1, "4-7,12", "1").add_numa_node(2, "", "");
+  const auto socket_on = [&](const std::string& node) {
+    FakeSysfs& sysfs = sysfs_.add({.name = "mock" + node,
+                                   .pci = "pci0000:00/0000:00:03.0/0000:02:0" + node + ".0",
+                                   .attributes = {{"numa_node", node == "4" ? "-1" : node}}});
+    return discover(sysfs.path()).devices.back().socket;
+  };
+  EXPECT_EQ(socket_on("0"), 0U);
+  EXPECT_EQ(socket_on("1"), 1U);
+  EXPECT_EQ(socket_on("2"), std::nullopt) << "memory without CPUs";
+  EXPECT_EQ(socket_on("3"), std::nullopt) << "the machine does not say";
+  EXPECT_EQ(socket_on("4"), std::nullopt) << "nobody knows where the device is";
+}
+
 struct BadValue {
   const char* attribute;
   std::string value;

@@ -62,6 +62,21 @@ class FakeSysfs {
     if (!written) throw std::runtime_error(written.error().message);
   }
 
+  /// A NUMA node with these CPUs ("2-3"), the first of them in this socket.
+  FakeSysfs& add_numa_node(unsigned node, const std::string& cpus, const std::string& socket) {
+    const auto system = path() / "devices" / "system";
+    const auto put = [](const std::filesystem::path& file, const std::string& text) {
+      if (const auto kept = keep_file(file, text + "\n"); !kept) {
+        throw std::runtime_error(kept.error().message);
+      }
+    };
+    put(system / "node" / ("node" + std::to_string(node)) / "cpulist", cpus);
+    const std::string first = cpus.substr(0, cpus.find_first_of("-,"));
+    if (!first.empty())
+      put(system / "cpu" / ("cpu" + first) / "topology/physical_package_id", socket);
+    return *this;
+  }
+
   [[nodiscard]] std::filesystem::path class_folder() const {
     return path() / "class" / "mock-accel";
   }

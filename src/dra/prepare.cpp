@@ -13,6 +13,7 @@
 namespace mockdev::dra {
 
 using discovery::Device;
+using discovery::Held;
 using discovery::OwnerError;
 
 /// What a result of the claim means on this machine.
@@ -59,7 +60,11 @@ Preparer::Preparer(discovery::Accelerators& accelerators, CdiFolder cdi,
 
 Result<std::vector<Preparer::Target>> Preparer::targets(const Claim& claim) {
   std::vector<Target> targets;
-  const discovery::Inventory inventory = accelerators_.look();
+  // Those alone: a node may have hundreds of others, and reading a device takes its time.
+  const discovery::Inventory inventory = accelerators_.look([&](std::string_view name) {
+    return std::ranges::find(claim.devices, device_name(name), &AllocatedDevice::device) !=
+           claim.devices.end();
+  });
   for (const AllocatedDevice& allocated : claim.devices) {
     const Device* const device = find(inventory, allocated.device);
     if (device == nullptr) {
@@ -82,11 +87,10 @@ Result<void> Preparer::take(const Claim& claim, const std::vector<Target>& targe
     const std::string& name = target.device.name;
     if (const auto done = accelerators_.take(name, holder); !done) {
       if (done.error().reason != OwnerError::Reason::busy) return fail("{}", done.error().message);
-      const auto inventory = accelerators_.look();
-      const Device* const device = find(inventory, target.allocated->device);
-      const auto other = device == nullptr ? std::nullopt : owner_of(*device);
-      if (!other) return fail("device {} is allocated by hand (status is 1)", name);
-      return fail("device {} is held by another claim, {}", name, *other);
+      const auto held = accelerators_.held();
+      const auto other = std::ranges::find(held, name, &Held::device);
+      if (other == held.end()) return fail("device {} is allocated by hand (status is 1)", name);
+      return fail("device {} is held by another claim, {}", name, other->owner);
     }
     taken.push_back(name);
     fault_point("device-taken");
@@ -177,9 +181,9 @@ Result<std::vector<PreparedDevice>> Preparer::prepare(const Claim& claim) {
 Result<void> Preparer::release(const Uuid& holder) {
   // First: a device may be freed to be unplugged.
   open_.erase(holder);
-  for (const Device& device : accelerators_.look().devices) {
-    if (owner_of(device) != holder) continue;
-    const auto freed = accelerators_.free(device.name);
+  for (const Held& held : accelerators_.held()) {
+    if (held.owner != holder) continue;
+    const auto freed = accelerators_.free(held.device);
     // A device that is gone needs no freeing. If it comes back with its owner, the next one who
     // looks for holders whose claims are gone finds it.
     if (!freed && freed.error().reason != OwnerError::Reason::gone) {
@@ -221,9 +225,7 @@ Result<std::set<ClaimUid>> Preparer::claims_with_files() {
 std::set<Uuid> Preparer::holders() {
   const std::lock_guard lock(mutex_);
   std::set<Uuid> holders;
-  for (const Device& device : accelerators_.look().devices) {
-    if (const auto owner = owner_of(device)) holders.insert(*owner);
-  }
+  for (const Held& held : accelerators_.held()) holders.insert(held.owner);
   const auto claims = claims_with_files();
   if (!claims) log::warn("{}", claims.error().message);
   for (const ClaimUid& claim : claims.value_or(std::set<ClaimUid>{})) {
@@ -246,9 +248,7 @@ Result<void> Preparer::remove_holder(const Uuid& holder) {
 void Preparer::resume() {
   const std::lock_guard lock(mutex_);
   cdi_.remove_leftovers();
-  for (const Device& device : accelerators_.look().devices) {
-    if (const auto owner = owner_of(device)) keep_open(*owner, device.name);
-  }
+  for (const Held& held : accelerators_.held()) keep_open(held.owner, held.device);
 }
 
 }  // namespace mockdev::dra

@@ -65,6 +65,12 @@ TEST_F(Prepare, TakesAndDescribesTheDevices) {
   EXPECT_THAT(described(), ElementsAre(kUid));
 }
 
+TEST_F(Prepare, ReadsNoDevicesButTheClaims) {
+  ASSERT_TRUE(preparer_.prepare(claim(kUid, {"mock1-vf0"})));
+  ASSERT_TRUE(preparer_.unprepare(kUid));
+  EXPECT_EQ(machine_.looked_at, 1U);
+}
+
 TEST_F(Prepare, AgainIsTheSame) {
   ASSERT_TRUE(preparer_.prepare(claim(kUid, {"mock0"})));
   machine_.log.clear();

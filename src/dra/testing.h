@@ -28,6 +28,7 @@ class FakeApi : public kube::Api {
  public:
   std::map<std::string, nlohmann::json> objects;
   std::vector<std::string> writes;  ///< "create", "update", "delete", in their order
+  std::size_t questions = 0;        ///< gets and lists
   /// Changes what a write stores, as feature gates do. May be empty.
   std::function<void(nlohmann::json& object)> on_store;
   /// The reason with which the next write fails. Empty: it does not.
@@ -41,6 +42,7 @@ class FakeApi : public kube::Api {
   kube::ApiResult<nlohmann::json> get(const kube::Resource& object,
                                       const kube::CallLimits& /*limits*/ = {}) override {
     const std::lock_guard lock(mutex_);
+    ++questions;
     const auto found = objects.find(path_of(object));
     if (found == objects.end()) return error(kube::reason::kNotFound, object);
     return found->second;
@@ -50,6 +52,7 @@ class FakeApi : public kube::Api {
                                        const kube::ListOptions& /*options*/ = {},
                                        const kube::CallLimits& /*limits*/ = {}) override {
     const std::lock_guard lock(mutex_);
+    ++questions;
     nlohmann::json items = nlohmann::json::array();
     for (const auto& [path, object] : objects) {
       // Objects of all namespaces, as the real one has it.
@@ -159,6 +162,7 @@ class FakeAccelerators : public discovery::Accelerators {
   discovery::Inventory inventory{.module_loaded = true, .devices = {}, .problems = {}};
   std::set<std::string> broken;             ///< devices that can neither be taken nor freed
   std::vector<std::string> log;             ///< "take mock0", "free mock0"
+  mutable std::size_t looked_at = 0;        ///< devices, of which all was read
   std::map<std::string, unsigned> enabled;  ///< VFs by PF, as they were asked for
   bool refuse_vfs = false;
 
@@ -185,7 +189,24 @@ class FakeAccelerators : public discovery::Accelerators {
   }
   std::optional<Uuid> owner(const std::string& name) { return device(name).readings->owner; }
 
-  [[nodiscard]] discovery::Inventory look() const override { return inventory; }
+  using Accelerators::look;
+  [[nodiscard]] discovery::Inventory look(const discovery::NameFilter& wanted) const override {
+    discovery::Inventory seen = inventory;
+    if (wanted) {
+      std::erase_if(seen.devices, [&](const auto& device) { return !wanted(device.name); });
+      std::erase_if(seen.problems, [&](const auto& problem) { return !wanted(problem.device); });
+    }
+    looked_at += seen.devices.size();
+    return seen;
+  }
+  [[nodiscard]] std::vector<discovery::Held> held() const override {
+    std::vector<discovery::Held> held;
+    for (const discovery::Device& device : inventory.devices) {
+      if (!device.readings || !device.readings->owner) continue;
+      held.push_back({.device = device.name, .owner = *device.readings->owner});
+    }
+    return held;
+  }
 
   std::expected<void, discovery::OwnerError> take(const std::string& name,
                                                   const Uuid& owner) override {
