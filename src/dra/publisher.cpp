@@ -75,9 +75,13 @@ kube::Resource slice_collection(const std::string& api_version) {
 /// One pass over all pools.
 class Publisher::Pass {
  public:
-  Pass(Publisher& publisher, std::optional<KnownNode> known, const std::stop_token& stop)
+  /// `left` are the slices if earlier passes have left them so; without, and without `known`, the
+  /// server is asked.
+  Pass(Publisher& publisher, std::optional<Objects> left, std::optional<KnownNode> known,
+       const std::stop_token& stop)
       : publisher_(publisher),
         settings_(publisher.settings_),
+        left_(std::move(left)),
         known_(std::move(known)),
         limits_{.stop = stop} {}
 
@@ -101,11 +105,15 @@ class Publisher::Pass {
     return published_;
   }
 
+  /// The slices as this pass has left them. None: whoever knows the node keeps them.
+  [[nodiscard]] std::optional<Objects> take_left() { return std::move(left_); }
+
  private:
   using ByPool = std::map<PoolName, std::vector<Stored>>;
 
   Result<ByPool> read() {
-    auto objects = known_ ? Result<std::vector<json>>(std::move(known_->slices)) : ask();
+    owners_stay_ = left_.has_value();
+    auto objects = known_ ? Result<std::vector<json>>(std::move(known_->slices)) : all_left();
     if (!objects) return std::unexpected(objects.error());
     ByPool pools;
     std::map<std::string, std::string> versions;
@@ -119,11 +127,20 @@ class Publisher::Pass {
     return pools;
   }
 
-  Result<std::vector<json>> ask() {
-    auto list = publisher_.api_.list(publisher_.collection(),
-                                     {.field_selector = publisher_.field_selector()}, limits_);
-    if (!list) return std::unexpected(to_error(list.error()));
-    return list->value("items", std::vector<json>());
+  Result<std::vector<json>> all_left() {
+    if (!left_) {
+      auto list = publisher_.api_.list(publisher_.collection(),
+                                       {.field_selector = publisher_.field_selector()}, limits_);
+      if (!list) return std::unexpected(to_error(list.error()));
+      left_.emplace();
+      for (json& object : (*list)["items"]) {
+        std::string name = text_at(object, {"metadata", "name"});
+        left_->emplace(std::move(name), std::move(object));
+      }
+    }
+    std::vector<json> objects;
+    for (const auto& [name, object] : *left_) objects.push_back(object);
+    return objects;
   }
 
   /// For each slice of the pool the stored one that it continues, if there is one. Equal content
@@ -218,8 +235,7 @@ class Publisher::Pass {
     if (std::cmp_not_equal(number_at(spec, {"pool", "resourceSliceCount"}), pool.slices.size())) {
       return false;
     }
-    const json::json_pointer owner_name("/metadata/ownerReferences/0/name");
-    if (slice.object.value(owner_name, std::string()) != settings_.node.text()) return false;
+    if (!belongs_to_node(slice)) return false;
     if (is_simulated(slice.object, settings_.driver) != settings_.simulated) return false;
     if (slice.content == wanted) return true;
     const auto altered = publisher_.altered_.find(slice.name);
@@ -227,8 +243,14 @@ class Publisher::Pass {
            altered->second.stored == slice.content;
   }
 
+  [[nodiscard]] bool belongs_to_node(const Stored& slice) const {
+    const json::json_pointer owner_name("/metadata/ownerReferences/0/name");
+    return slice.object.value(owner_name, std::string()) == settings_.node.text();
+  }
+
   /// The Node as the owner of slices: they go when it goes. Asked for only where something is to be
-  /// written, and then anew: a node that was removed and joined again has another UID.
+  /// written, and then anew: a node that was removed and joined again has another UID. A slice that
+  /// is still there as an earlier pass left it keeps its owner, since with the Node it would go.
   Result<json> owner() {
     if (owner_) return *owner_;
     auto uid = known_ ? Result<std::string>(known_->uid) : ask_uid();
@@ -294,10 +316,12 @@ class Publisher::Pass {
 
   Result<void> update(const Stored& slice, const json& content, const Pool& pool,
                       std::int64_t generation) {
-    const auto node = owner();
-    if (!node) return std::unexpected(node.error());
     json object = slice.object;  // with its resourceVersion: somebody else's change is a conflict
-    object["metadata"]["ownerReferences"] = *node;
+    if (!owners_stay_ || !belongs_to_node(slice)) {
+      const auto node = owner();
+      if (!node) return std::unexpected(node.error());
+      object["metadata"]["ownerReferences"] = *node;
+    }
     label(object["metadata"]);
     object["spec"] = spec(content, pool, generation);
     const auto updated =
@@ -319,6 +343,7 @@ class Publisher::Pass {
     }
     if (removed) ++published_.deleted;
     publisher_.altered_.erase(slice.name);
+    if (left_) left_->erase(slice.name);
     const std::lock_guard lock(publisher_.mutex_);
     publisher_.versions_.erase(slice.name);
     return {};
@@ -338,12 +363,15 @@ class Publisher::Pass {
                 dropped.counters ? "; feature gate DRAPartitionableDevices is off" : "");
       publisher_.altered_[slice.name] = {.sent = sent, .stored = slice.content};
     }
+    if (left_) left_->insert_or_assign(slice.name, object);
     const std::lock_guard lock(publisher_.mutex_);
     publisher_.versions_[slice.name] = text_at(object, {"metadata", "resourceVersion"});
   }
 
   Publisher& publisher_;
   const PublisherSettings& settings_;
+  std::optional<Objects> left_;
+  bool owners_stay_ = false;
   std::optional<KnownNode> known_;
   kube::CallLimits limits_;
   std::optional<json> owner_;
@@ -362,12 +390,22 @@ std::string Publisher::field_selector() const {
 }
 
 Result<Published> Publisher::publish(const std::vector<Pool>& pools, const std::stop_token& stop) {
-  return run(Pass(*this, std::nullopt, stop), pools);
+  return run(Pass(*this, std::nullopt, std::nullopt, stop), pools);
+}
+
+Result<Published> Publisher::publish_changes(const std::vector<Pool>& pools,
+                                             const std::stop_token& stop) {
+  std::optional<Objects> left;
+  {
+    const std::lock_guard lock(mutex_);
+    left = std::exchange(left_, std::nullopt);
+  }
+  return run(Pass(*this, std::move(left), std::nullopt, stop), pools);
 }
 
 Result<Published> Publisher::publish(const std::vector<Pool>& pools, KnownNode known,
                                      const std::stop_token& stop) {
-  return run(Pass(*this, std::move(known), stop), pools);
+  return run(Pass(*this, std::nullopt, std::move(known), stop), pools);
 }
 
 Result<Published> Publisher::run(Pass pass, const std::vector<Pool>& pools) {
@@ -381,6 +419,7 @@ Result<Published> Publisher::run(Pass pass, const std::vector<Pool>& pools) {
   for (const auto& [name, report] : std::exchange(reports_, {})) {
     if (published && is_news(name, report)) published->overtaken = true;
   }
+  left_ = published && !published->overtaken ? pass.take_left() : std::nullopt;
   return published;
 }
 
@@ -403,9 +442,13 @@ bool Publisher::saw(const json& slice, bool deleted) {
   const std::string name = text_at(slice, {"metadata", "name"});
   Report report{.version = text_at(slice, {"metadata", "resourceVersion"}), .deleted = deleted};
   const std::lock_guard lock(mutex_);
-  if (!in_pass_) return is_news(name, report);
-  reports_[name] = std::move(report);
-  return false;
+  if (in_pass_) {
+    reports_[name] = std::move(report);
+    return false;
+  }
+  const bool news = is_news(name, report);
+  if (news) left_.reset();
+  return news;
 }
 
 /// Needs the mutex.

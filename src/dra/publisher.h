@@ -80,6 +80,10 @@ class Publisher {
   /// back.
   [[nodiscard]] Result<Published> publish(const std::vector<Pool>& pools,
                                           const std::stop_token& stop = {});
+  /// The same, but asks the server for nothing of which it knows how it is: the slices that a pass
+  /// of this object has left and that nobody has touched since, by what saw() was told.
+  [[nodiscard]] Result<Published> publish_changes(const std::vector<Pool>& pools,
+                                                  const std::stop_token& stop = {});
   /// The same, over what the caller knows.
   [[nodiscard]] Result<Published> publish(const std::vector<Pool>& pools, KnownNode known,
                                           const std::stop_token& stop = {});
@@ -102,6 +106,8 @@ class Publisher {
     std::string version;
     bool deleted = false;
   };
+  using Objects = std::map<std::string, nlohmann::json>;  ///< by name
+
   [[nodiscard]] Result<Published> run(Pass pass, const std::vector<Pool>& pools);
   [[nodiscard]] bool is_news(const std::string& name, const Report& report) const;
 
@@ -116,6 +122,7 @@ class Publisher {
   std::map<std::string, Altered> altered_;  ///< by name; both normalised
   mutable std::mutex mutex_;
   std::map<std::string, std::string> versions_;  ///< resourceVersion by name, as it was last left
+  std::optional<Objects> left_;  ///< the slices as a pass has left them; none: nobody knows
   bool in_pass_ = false;
   std::map<std::string, Report> reports_;  ///< during a pass: the last of each slice, by name
 };

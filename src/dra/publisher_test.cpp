@@ -27,6 +27,12 @@ class Publishing : public testing::Test {
     api_.writes.clear();
     return publisher_.publish(make_pools(machine_.inventory.devices, slice_settings_, features_));
   }
+  Result<Published> publish_changes() {
+    api_.writes.clear();
+    api_.questions = 0;
+    return publisher_.publish_changes(
+        make_pools(machine_.inventory.devices, slice_settings_, features_));
+  }
   /// The slices that the server has, by pool and then name.
   [[nodiscard]] std::vector<json> slices() const {
     std::vector<json> all;
@@ -271,6 +277,52 @@ TEST_F(Publishing, WhatItAdoptsIsNoNews) {
   publisher_.adopt({slice});
   EXPECT_FALSE(publisher_.saw(slice, false));
   EXPECT_TRUE(publisher_.saw(slice, true));
+}
+
+TEST_F(Publishing, WhatItHasLeftItNeedNotAskFor) {
+  ASSERT_TRUE(publish_changes());
+  EXPECT_GT(api_.questions, 0U);
+  for (const auto health : {discovery::Health::degraded, discovery::Health::healthy}) {
+    machine_.device("mock0").health = health;
+    ASSERT_TRUE(publish_changes());
+    EXPECT_THAT(api_.writes, ElementsAre("update"));
+    EXPECT_EQ(api_.questions, 0U);
+  }
+  EXPECT_EQ(only_slice()["metadata"]["ownerReferences"][0]["uid"], "node-uid");
+  machine_.inventory.devices.clear();
+  ASSERT_TRUE(publish_changes());
+  EXPECT_THAT(slices(), IsEmpty());
+}
+
+TEST_F(Publishing, WhatSomebodyTouchedItAsksForAgain) {
+  ASSERT_TRUE(publish_changes());
+  json& touched = only_slice();
+  touched["spec"]["devices"][0].erase("capacity");
+  touched["metadata"]["resourceVersion"] = "another";
+  EXPECT_TRUE(publisher_.saw(touched, false));
+  ASSERT_TRUE(publish_changes());
+  EXPECT_THAT(api_.writes, ElementsAre("update"));
+  EXPECT_TRUE(only_slice()["spec"]["devices"][0].contains("capacity"));
+}
+
+TEST_F(Publishing, WhatSomebodyTouchedDuringAPassItAsksForAgain) {
+  api_.on_store = [&](json& /*object*/) {
+    EXPECT_FALSE(publisher_.saw({{"metadata", {{"name", "foreign"}}}}, false));
+  };
+  EXPECT_TRUE(publish_changes()->overtaken);
+  api_.on_store = nullptr;
+  ASSERT_TRUE(publish_changes());
+  EXPECT_GT(api_.questions, 0U);
+}
+
+TEST_F(Publishing, AfterAFailureItAsksAgain) {
+  ASSERT_TRUE(publish_changes());
+  only_slice()["metadata"]["resourceVersion"] = "another";  // and no watch has told of it
+  machine_.device("mock0").health = discovery::Health::degraded;
+  EXPECT_FALSE(publish_changes());
+  ASSERT_TRUE(publish_changes());
+  EXPECT_THAT(api_.writes, ElementsAre("update"));
+  EXPECT_GT(api_.questions, 0U);
 }
 
 TEST_F(Publishing, WithoutItsNodeThereAreNoSlices) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "dra/trim.h"
 #include "kube/watch.h"
 
 namespace mockdev::dra {
@@ -22,8 +23,8 @@ class SliceKeeper::Implementation final : private kube::WatchHandler {
   Implementation(kube::Api& api, SliceKeeperSettings settings)
       : settings_(std::move(settings)),
         publisher_(api, settings_.publisher),
-        watch_(api, publisher_.collection(), {.field_selector = publisher_.field_selector()},
-               *this) {
+        watch_(api, publisher_.collection(),
+               {.field_selector = publisher_.field_selector(), .trim = trim_to_identity}, *this) {
     watch_.start();
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   }
@@ -85,7 +86,7 @@ class SliceKeeper::Implementation final : private kube::WatchHandler {
       const auto wanted_pools = pools(*devices_);
       const std::uint64_t wanted = wanted_;
       lock.unlock();
-      const auto done = publisher_.publish(wanted_pools, stop);
+      const auto done = publisher_.publish_changes(wanted_pools, stop);
       if (!stop.stop_requested()) report(done);
       lock.lock();
       conclude(done, wanted);
