@@ -5,6 +5,7 @@
 #include <chrono>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -219,6 +220,16 @@ class RegistrationService final : public pluginregistration::Registration::Servi
 
 // ---- Sockets ----
 
+/// The library's own reasons to wake a server that nobody calls, as far as it lets go of them: its
+/// threads need not look around while they wait, and a socket of the same machine needs neither
+/// probes of its bandwidth, of which each call would cause some, nor of its life.
+void spare_wakeups(grpc::ServerBuilder& builder) {
+  constexpr int kNever = std::numeric_limits<int>::max();  // milliseconds
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::CQ_TIMEOUT_MSEC, kNever);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kNever);
+}
+
 Result<std::unique_ptr<grpc::Server>> serve(const fs::path& socket,
                                             const std::vector<grpc::Service*>& services) {
   // A socket of a process that was killed. gRPC would refuse anything else that is there.
@@ -227,6 +238,7 @@ Result<std::unique_ptr<grpc::Server>> serve(const fs::path& socket,
   grpc::ServerBuilder builder;
   builder.AddListeningPort("unix:" + socket.native(), grpc::InsecureServerCredentials());
   builder.SetResourceQuota(grpc::ResourceQuota().SetMaxThreads(kMaxThreads));
+  spare_wakeups(builder);
   for (grpc::Service* service : services) builder.RegisterService(service);
   auto server = builder.BuildAndStart();
   if (!server) return fail("socket {}: it can't be served", socket.native());

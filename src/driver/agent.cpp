@@ -248,8 +248,9 @@ class Agent {
     return {};
   }
 
-  void look(const DeviceListener& tell) {
-    auto devices = feed_.look();
+  void look(const DeviceListener& tell) { hand_on(feed_.look(), tell); }
+
+  void hand_on(std::vector<discovery::Device> devices, const DeviceListener& tell) {
     partitioner_.divide(devices);
     metrics_.devices(devices);
     board_.post(health_of(devices, slice_settings(settings_)));
@@ -260,24 +261,41 @@ class Agent {
   void follow_devices(const DeviceListener& tell, const std::function<bool()>& is_over) {
     auto monitor = discovery::Monitor::open();
     if (!monitor) log::error("{}: changes are seen late", monitor.error().message);
-    // Between the first look and the monitor something may have happened.
-    look(tell);
+    auto rescan = steady_clock::now();  // between the first look and the monitor some may have come
     while (!interrupt_.requested() && !is_over()) {
-      std::array<pollfd, 2> sources = {
-          {{.fd = interrupt_.fd(), .events = POLLIN, .revents = 0},
-           {.fd = monitor ? monitor->fd() : -1, .events = POLLIN, .revents = 0}}};
-      ::poll(sources.data(), sources.size(),
-             static_cast<int>(milliseconds(settings_.rescan).count()));
-      // Many events come together, such as those of a PF with all its VFs: they are one change.
+      await_news(monitor, rescan);
+      // Many events come together, such as those of a PF with all its VFs: they are one change. One
+      // in a device that stays can't wait, and those that follow it can.
       constexpr milliseconds kGathering{50};
-      if (interrupt_.wait(kGathering)) return;
-      if (monitor) {
-        for (const auto& event : monitor->news()) {
-          log::debug("device={} {} {}", event.device, event.action, event.what);
-        }
+      const auto news = news_of(monitor);
+      if (only_changes(news) && steady_clock::now() < rescan) {
+        hand_on(feed_.look_again(news), tell);
+        if (interrupt_.wait(kGathering)) return;
+        continue;
       }
+      if (interrupt_.wait(kGathering)) return;
+      news_of(monitor);  // which the look sees
       look(tell);
+      rescan = steady_clock::now() + settings_.rescan;
     }
+  }
+
+  /// Until there is some, the interrupt comes or it is time for a look that no news ask for.
+  void await_news(const Result<discovery::Monitor>& monitor,
+                  steady_clock::time_point rescan) const {
+    std::array<pollfd, 2> sources = {
+        {{.fd = interrupt_.fd(), .events = POLLIN, .revents = 0},
+         {.fd = monitor ? monitor->fd() : -1, .events = POLLIN, .revents = 0}}};
+    const auto left = std::chrono::ceil<milliseconds>(rescan - steady_clock::now());
+    ::poll(sources.data(), sources.size(), static_cast<int>(std::max<long>(left.count(), 0)));
+  }
+
+  static std::vector<discovery::Event> news_of(Result<discovery::Monitor>& monitor) {
+    auto news = monitor ? monitor->news() : std::vector<discovery::Event>();
+    for (const auto& event : news) {
+      log::debug("device={} {} {}", event.device, event.action, event.what);
+    }
+    return news;
   }
 
   const AgentSettings& settings_;

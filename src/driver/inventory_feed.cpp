@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/inventory_feed.h"
 
+#include <algorithm>
+#include <functional>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
@@ -28,11 +31,36 @@ std::set<std::string> complaints_about(const discovery::Inventory& inventory) {
 
 }  // namespace
 
+bool only_changes(std::span<const discovery::Event> news) {
+  return !news.empty() &&
+         std::ranges::all_of(news, [](const auto& event) { return event.action == "change"; });
+}
+
 InventoryFeed::InventoryFeed(const discovery::Accelerators& accelerators)
     : accelerators_(accelerators) {}
 
 std::vector<discovery::Device> InventoryFeed::look() {
-  discovery::Inventory inventory = accelerators_.look();
+  return note(accelerators_.look());
+}
+
+std::vector<discovery::Device> InventoryFeed::look_again(std::span<const discovery::Event> news) {
+  std::set<std::string, std::less<>> names;
+  for (const auto& event : news) names.insert(event.device);
+  auto seen = accelerators_.look([&](std::string_view name) { return names.contains(name); });
+  discovery::Inventory inventory = last_;
+  for (auto& device : seen.devices) {
+    const auto known = std::ranges::find(inventory.devices, device.name, &discovery::Device::name);
+    // Whatever is not there to be replaced needs a place among the others.
+    if (known == inventory.devices.end()) return look();
+    *known = std::move(device);
+    names.erase(known->name);
+  }
+  // One that can't be read is not what it was.
+  if (!names.empty()) return look();
+  return note(std::move(inventory));
+}
+
+std::vector<discovery::Device> InventoryFeed::note(discovery::Inventory inventory) {
   auto complaints = complaints_about(inventory);
   for (const std::string& complaint : complaints) {
     if (!complaints_.contains(complaint)) log::warn("{}", complaint);
@@ -46,7 +74,8 @@ std::vector<discovery::Device> InventoryFeed::look() {
     if (!known_.contains(line)) log::info("{}", line);
   }
   known_ = std::move(known);
-  return std::move(inventory.devices);
+  last_ = std::move(inventory);
+  return last_.devices;
 }
 
 }  // namespace mockdev::driver

@@ -2,6 +2,7 @@
 #include "driver/liveness.h"
 
 #include <chrono>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -54,6 +55,9 @@ class LivenessServer::Implementation {
     // Two agents that overlap in a rolling update may not both believe that they have the port.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddListeningPort(address, ::grpc::InsecureServerCredentials());
+    // Its threads need not look around while nobody asks.
+    builder.SetSyncServerOption(::grpc::ServerBuilder::SyncServerOption::CQ_TIMEOUT_MSEC,
+                                std::numeric_limits<int>::max());
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
     if (!server_)

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
@@ -26,6 +27,9 @@ Result<void> run_part(const ControllerSettings& settings, const Interrupt& inter
 }
 
 int run(int argc, const char* const* argv) {
+  // Some twenty threads, of which one at a time does something: an arena each is memory for
+  // nothing.
+  ::mallopt(M_ARENA_MAX, 1);
   const auto settings = read_settings(argc, argv);
   if (!settings) {
     std::fputs(settings.error().text.c_str(), settings.error().exit_code == 0 ? stdout : stderr);

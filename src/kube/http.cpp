@@ -25,9 +25,6 @@ namespace {
 /// Connections that wait for the next request, at most; more are closed.
 constexpr std::size_t kMaxIdle = 8;
 
-/// Without news from the stop token, the loop looks after its timeouts at least this often.
-constexpr std::chrono::milliseconds kMaxPoll{1000};
-
 constexpr std::chrono::nanoseconds kNoLimit = std::chrono::hours(1);
 
 /// A peer that is gone without a word: probed after 30 s of silence, given up after three probes
@@ -304,7 +301,8 @@ class Connection {
         return std::unexpected(too_slow(config, now - begun));
       const auto quiet = time_of_silence_left(request, last_byte, now);
       if (quiet <= std::chrono::nanoseconds(0)) return reply({});
-      const auto poll = std::min<std::chrono::nanoseconds>({left, quiet, kMaxPoll});
+      // Bytes, the stop token and the library's own timeouts end it sooner.
+      const auto poll = std::min(left, quiet);
       curl_multi_poll(multi, nullptr, 0,
                       static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(poll).count()),
                       nullptr);
