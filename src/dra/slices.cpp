@@ -38,9 +38,17 @@ std::optional<AttributeValue> text_unless_empty(std::string text) {
   return text;
 }
 
+std::optional<AttributeValue> number_if_known(std::optional<unsigned> number) {
+  if (!number) return std::nullopt;
+  return std::int64_t{*number};
+}
+
 std::optional<AttributeValue> numa(const Device& device) {
-  if (!device.numa_node) return std::nullopt;
-  return std::int64_t{*device.numa_node};
+  return number_if_known(device.numa_node);
+}
+
+std::optional<AttributeValue> cpu_socket(const Device& device) {
+  return number_if_known(device.socket);
 }
 
 std::optional<AttributeValue> address(const Device& device) {
@@ -55,7 +63,7 @@ struct Attribute {
   bool SliceSettings::* published_if = nullptr;
 };
 
-constexpr std::array<Attribute, 13> kAttributes = {{
+constexpr std::array<Attribute, 14> kAttributes = {{
     {"resource.kubernetes.io", "pciBusID", address},
     {"resource.kubernetes.io", "pcieRoot",
      [](const Device& d) { return text_unless_empty(d.pcie_root); }},
@@ -75,6 +83,7 @@ constexpr std::array<Attribute, 13> kAttributes = {{
     {"", "physfn",
      [](const Device& d) { return text_unless_empty(device_name(d.physfn.value_or("")).text()); }},
     {"nodepartition.dra.k8s.io", "numaNode", numa, &SliceSettings::nodepartition_alias},
+    {"nodepartition.dra.k8s.io", "socket", cpu_socket, &SliceSettings::socket_alias},
     {"dra.net", "numaNode", numa, &SliceSettings::dranet_alias},
 }};
 

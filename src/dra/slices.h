@@ -102,6 +102,7 @@ struct SliceSettings {
   bool short_pool_names = false;
   bool nodepartition_alias = true;  ///< also nodepartition.dra.k8s.io/numaNode
   bool dranet_alias = false;        ///< also dra.net/numaNode
+  bool socket_alias = false;        ///< also nodepartition.dra.k8s.io/socket
 };
 
 /// The kernel's name as a DNS label: "mock0_vf3" is "mock0-vf3". The kernel never makes two names

@@ -105,6 +105,17 @@ TEST_F(Slices, ShortKeysAreASettingForOwnAttributesOnly) {
   EXPECT_THAT(attributes, Not(Contains(Key("mock-accel.example.com/uuid"))));
 }
 
+TEST_F(Slices, TheSocketIsASetting) {
+  machine_.add("mock0").socket = 1;
+  machine_.add("mock1");
+  const std::string key = "nodepartition.dra.k8s.io/socket";
+  EXPECT_THAT(devices().front().attributes, Not(Contains(Key(key))));
+  settings_.socket_alias = true;
+  EXPECT_THAT(devices().front().attributes,
+              Contains(std::pair<const std::string, AttributeValue>(key, std::int64_t{1})));
+  EXPECT_THAT(devices().back().attributes, Not(Contains(Key(key)))) << "nobody knows it";
+}
+
 TEST_F(Slices, APfWithoutVfsSharesNothing) {
   machine_.add("mock0");
   EXPECT_THAT(pools().front().slices, SizeIs(1));

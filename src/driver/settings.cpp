@@ -38,6 +38,7 @@ struct AttributeFlags {
   bool short_keys = false;
   bool no_nodepartition_alias = false;
   bool dranet_alias = false;
+  bool socket_alias = false;
 };
 
 struct AgentFlags {
@@ -125,6 +126,8 @@ void add_attribute_flags(CLI::App& app, AttributeFlags& flags) {
          "Do not publish nodepartition.dra.k8s.io/numaNode");
   toggle(app, "--dranet-alias", flags.dranet_alias, "DRANET_ALIAS",
          "Also publish dra.net/numaNode");
+  toggle(app, "--socket-alias", flags.socket_alias, "SOCKET_ALIAS",
+         "Also publish nodepartition.dra.k8s.io/socket");
 }
 
 void add_agent_flags(CLI::App& app, AgentFlags& flags) {
@@ -201,7 +204,8 @@ CommonSettings settings_of(const CommonFlags& flags) {
 AttributeNames settings_of(const AttributeFlags& flags) {
   return {.short_keys = flags.short_keys,
           .nodepartition_alias = !flags.no_nodepartition_alias,
-          .dranet_alias = flags.dranet_alias};
+          .dranet_alias = flags.dranet_alias,
+          .socket_alias = flags.socket_alias};
 }
 
 std::expected<Settings, Refusal> settings_of(const AgentFlags& flags) {
@@ -247,7 +251,8 @@ dra::SliceSettings slice_settings(const CommonSettings& common, const AttributeN
           .node = {},
           .short_keys = attributes.short_keys,
           .nodepartition_alias = attributes.nodepartition_alias,
-          .dranet_alias = attributes.dranet_alias};
+          .dranet_alias = attributes.dranet_alias,
+          .socket_alias = attributes.socket_alias};
 }
 
 std::expected<Settings, Refusal> read_settings(int argc, const char* const* argv) {

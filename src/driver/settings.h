@@ -35,6 +35,7 @@ struct AttributeNames {
   bool short_keys = false;
   bool nodepartition_alias = true;
   bool dranet_alias = false;
+  bool socket_alias = false;
 };
 
 struct AgentSettings {

@@ -28,6 +28,7 @@ TEST(Settings, OnlyTheNodesNameIsNeeded) {
   EXPECT_EQ(settings->cdi_root, "/var/run/cdi");
   EXPECT_EQ(settings->common.health.port, 51515);
   EXPECT_TRUE(settings->attributes.nodepartition_alias);
+  EXPECT_FALSE(settings->attributes.socket_alias);
   EXPECT_TRUE(settings->shared_counters);
   EXPECT_TRUE(settings->device_metadata);
   EXPECT_FALSE(settings->claim_status);
@@ -39,9 +40,10 @@ TEST(Settings, VariablesStandInForFlags) {
   ::setenv("CDI_ROOT", "/cdi", 1);
   ::setenv("SHORT_POOL_NAMES", "true", 1);
   ::setenv("CLAIM_STATUS", "true", 1);
+  ::setenv("SOCKET_ALIAS", "true", 1);
   const auto settings = read({"node-agent"});
-  for (const char* name :
-       {"NODE_NAME", "HEALTHCHECK_PORT", "CDI_ROOT", "SHORT_POOL_NAMES", "CLAIM_STATUS"}) {
+  for (const char* name : {"NODE_NAME", "HEALTHCHECK_PORT", "CDI_ROOT", "SHORT_POOL_NAMES",
+                           "CLAIM_STATUS", "SOCKET_ALIAS"}) {
     ::unsetenv(name);
   }
   ASSERT_TRUE(settings) << settings.error().text;
@@ -50,6 +52,7 @@ TEST(Settings, VariablesStandInForFlags) {
   EXPECT_EQ(settings->cdi_root, "/cdi");
   EXPECT_TRUE(settings->short_pool_names);
   EXPECT_TRUE(settings->claim_status);
+  EXPECT_TRUE(slice_settings(settings->common, settings->attributes).socket_alias);
 }
 
 TEST(Settings, AControllerSaysWhereItRuns) {

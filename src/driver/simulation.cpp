@@ -38,6 +38,7 @@ discovery::Device simulated(const topology::Device& pf, unsigned numa, unsigned 
           .memory = pf.memory,
           .capabilities = pf.capabilities,
           .numa_node = numa,
+          .socket = numa,  // the lab's machines have one for each
           .fw_version = "1.0.0",
           .abi_version = MOCK_ACCEL_ABI_VERSION,
           .health = discovery::Health::healthy,

@@ -40,5 +40,14 @@ class Sysfs:
         (folder / "device").symlink_to("../..")
         (self.class_folder / name).symlink_to(folder)
 
+    def add_numa_node(self, number, cpus, socket):
+        """One with these CPUs, "2-3", of which the first is in this socket."""
+        system = self.root / "devices" / "system"
+        topology = system / "cpu" / f"cpu{cpus.partition('-')[0]}" / "topology"
+        for folder in (system / "node" / f"node{number}", topology):
+            folder.mkdir(parents=True)
+        (system / "node" / f"node{number}" / "cpulist").write_text(f"{cpus}\n")
+        (topology / "physical_package_id").write_text(f"{socket}\n")
+
     def set(self, name, attribute, value):
         (self.class_folder / name / attribute).write_text(f"{value}\n")

@@ -111,6 +111,33 @@ def test_an_unhealthy_device_is_tainted_until_it_is_well(agent, slices):
     assert slices.get()[0]["spec"]["pool"]["generation"] == 1
 
 
+@pytest.mark.skipif(MINOR < 33, reason="there are taints from 1.33 on")
+def test_a_change_is_one_request(agent, slices):
+    def requests(verb=""):
+        return sum(int(float(line.split()[-1])) for line in agent.page("/metrics")[1].splitlines()
+                   if line.startswith("mock_accel_api_requests_total") and verb in line)
+
+    agent.start()
+    agent.kubelet()
+    agent.ready()
+    eventually(lambda: requests('verb="list"') == 2, "the watch to begin", PATIENCE)
+    before = requests()
+    agent.sysfs.set("mock0", "health", "degraded")
+    eventually(lambda: slices.devices()["mock0"].get("taints"), "the taint", PATIENCE)
+    assert requests() == before + 1
+
+
+def test_the_socket_of_a_device_is_a_setting(agent, slices):
+    agent.sysfs.add_numa_node(1, cpus="2-3", socket=1)
+    agent.start("--socket-alias")
+    agent.kubelet()
+    agent.ready()
+    key = "nodepartition.dra.k8s.io/socket"
+    devices = slices.devices()
+    assert devices["mock1"]["attributes"][key] == {"int": 1}
+    assert key not in devices["mock0"]["attributes"], "nobody knows it"
+
+
 def test_devices_come_and_go(agent, slices):
     agent.start()
     agent.kubelet()
