@@ -13,6 +13,7 @@ sys.path[:0] = [str(TESTS / folder) for folder in ("integration", "cluster", "cl
 
 from agent import DRIVER, PATIENCE, Agent  # noqa: E402
 from cluster import ControlPlane, new_name  # noqa: E402
+from controllers import Controllers  # noqa: E402
 from kubelet import Messages  # noqa: E402
 from resource_api import NEWEST, body, request  # noqa: E402
 
@@ -81,6 +82,13 @@ class Slices:
 @pytest.fixture
 def slices(plane, agent):
     return Slices(plane, agent)
+
+
+@pytest.fixture
+def controllers(plane, kubeconfig, tmp_path):
+    controllers = Controllers(plane, kubeconfig, tmp_path)
+    yield controllers
+    controllers.clean_up()
 
 
 @pytest.fixture

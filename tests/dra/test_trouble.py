@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from agent import PATIENCE, uid
+from kubeconfig import changed, server_of
 from lab import eventually
 from relay import Relay
 
@@ -27,24 +28,10 @@ def in_own_mounts(command):
     return ["unshare", *rights, "--mount", "sh", "-c", f'{command} && exec "$@"', "sh"]
 
 
-def changed(kubeconfig, file, **members):
-    """A copy of a kubeconfig with other values in its cluster or user."""
-    config = yaml.safe_load(open(kubeconfig, encoding="utf-8"))
-    for part in (config["clusters"][0]["cluster"], config["users"][0]["user"]):
-        for name in list(part):
-            if name in members:
-                part[name] = members[name]
-    if "user" in members:
-        config["users"][0]["user"] = members["user"]
-    file.write_text(yaml.safe_dump(config))
-    return file
-
-
 @pytest.fixture
 def relayed(agent, kubeconfig, tmp_path):
     """The agent reaches its API server by a relay."""
-    server = yaml.safe_load(open(kubeconfig, encoding="utf-8"))["clusters"][0]["cluster"]["server"]
-    relay = Relay(server)
+    relay = Relay(server_of(kubeconfig))
     agent.kubeconfig = changed(kubeconfig, tmp_path / "kubeconfig",
                                server=f"https://127.0.0.1:{relay.port}")
     yield relay

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API server is replaced by one that serves other versions, under a running agent."""
+"""The API server is replaced: by one without a feature gate, and, under a running agent, by one that serves
+other versions."""
 
 import os
 import socket
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import uid
 from cluster import ControlPlane, new_name
 from conftest import PATIENCE
 from lab import eventually
@@ -16,7 +18,7 @@ from resource_api import MINOR
 
 
 class ReplaceablePlane(ControlPlane):
-    """Its API server may be started again with other versions of resource.k8s.io."""
+    """Its API server may be started again, with other versions of resource.k8s.io and other gates."""
 
     def __init__(self, name, log):
         super().__init__(name)
@@ -32,8 +34,8 @@ class ReplaceablePlane(ControlPlane):
         return [f"{self.status_at_start['programs']}/kubectl", "--kubeconfig",
                 self.status_at_start["kubeconfig"]]
 
-    def replace(self, without):
-        """A server that does not serve these versions any more."""
+    def replace(self, without=(), gates_off=()):
+        """A server that does not serve these versions any more, and has these feature gates off."""
         if self.server:
             self.end_server()
         else:
@@ -41,6 +43,7 @@ class ReplaceablePlane(ControlPlane):
         command = list(self.command)
         for version in without:
             command = [word.replace(f"/{version}=true", f"/{version}=false") for word in command]
+        command += [f"--feature-gates={gate}=false" for gate in gates_off]
         with open(self.log, "wb") as log:
             self.server = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
                                            stdout=log, stderr=log)
@@ -88,6 +91,28 @@ def kubeconfig(plane):
 
 def versions_asked(agent):
     return [line for line in agent.log.read_text().splitlines() if "beginning anew" in line]
+
+
+# Of an older server others depend on the gate, and from 1.37 on it can't be off.
+@pytest.mark.skipif(MINOR != 36, reason="the gates are those of 1.36")
+def test_a_server_that_drops_the_status_of_devices(agent, allocated, slices, plane):
+    plane.replace(gates_off=["DRAResourceClaimDeviceStatus", "DRADeviceBindingConditions",
+                             "DRAResourceClaimGranularStatusAuthorization"])
+    agent.start("--claim-status")
+    kubelet = agent.kubelet()
+    claim = allocated("mock0")
+    assert kubelet.prepare(claim)[uid(claim)].error == ""
+    eventually(lambda: "feature gate DRAResourceClaimDeviceStatus is off" in agent.log.read_text(),
+               "a line that names the gate", PATIENCE)
+    assert "devices" not in plane.get("resourceclaim", claim["metadata"]["name"])["status"]
+    # It is not tried again, and all else goes on.
+    agent.sysfs.set("mock0", "health", "degraded")
+    eventually(lambda: slices.devices()["mock0"].get("taints"), "the taint", PATIENCE)
+    metrics = agent.page("/metrics")[1]
+    assert [line.split()[-1] for line in metrics.splitlines()
+            if "api_requests_total" in line and "resourceclaims/status" in line] == ["1"]
+    assert kubelet.unprepare(claim)[uid(claim)].error == ""
+    assert agent.owner("mock0") == ""
 
 
 @pytest.mark.skipif(MINOR != 36, reason="other API servers, of 1.34 and 1.37, end without v1")
