@@ -11,8 +11,7 @@ that is part of this program. Beside each preparation the same client gets the s
 API server, the only request that the preparation makes: the ratio is what the driver adds.
 
 No kernel tells of changes in files. What becomes of them is measured from the moment at which the
-agent sees them, by its log; where the kernel does tell of them, the agent waits for 50 ms to gather
-what belongs together.
+agent sees them, by its log; where the kernel does tell of them, it looks at once.
 """
 
 import os
