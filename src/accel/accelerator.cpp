@@ -186,12 +186,16 @@ void Accelerator::show_control() {
 void Accelerator::show_enabled_vfs() {
   const std::uint16_t wanted = pci::enabled_vfs(config_);
   if (wanted == enabled_.size()) return;
-  for (Function* const vf : enabled_) vf->reset();
+  for (std::size_t vf = 0; vf < enabled_.size(); ++vf) {
+    vfs_[vf]->reset();
+    vfs_[vf]->forget_injected();
+  }
   enabled_.clear();
   for (std::uint16_t vf = 0; vf < wanted; ++vf) {
     if (vf == vfs_.size()) {
       vfs_.push_back(std::unique_ptr<Accelerator>(new Accelerator(settings_, vf)));
-      vfs_[vf]->set_condition(state_.condition);
+      vfs_[vf]->set_pf_condition(state_.condition);
+      vfs_[vf]->set_scheduled(scheduled_vfs_[vf]);
       vfs_[vf]->set_interrupt_sink(sink_);
       vfs_[vf]->set_machine_memory(state_.engine.machine_memory());
     }
@@ -266,37 +270,71 @@ Snapshot Accelerator::snapshot() const {
           .temperature = state_.condition.temperature(),
           .error_count = state_.condition.errors,
           .link_down = state_.condition.link_down,
-          .faults = active_faults(state_.condition),
+          .faults = active_faults(combined(injected_, scheduled_)),
           .vfs = std::move(vfs)};
 }
 
-Result<void> Accelerator::inject(std::string_view fault, std::optional<double> value) {
-  return change_condition(
-      [&](Condition& condition) { return inject_fault(condition, fault, value); });
-}
-
-Result<void> Accelerator::heal(std::optional<std::string_view> fault) {
-  return change_condition([&](Condition& condition) { return heal_fault(condition, fault); });
-}
-
-template <typename Change>
-Result<void> Accelerator::change_condition(Change change) {
+Result<void> Accelerator::inject(std::string_view fault, std::optional<double> value,
+                                 std::optional<std::uint16_t> vf) {
   const std::scoped_lock lock(state_.lock);
+  if (vf) {
+    const auto found = enabled_vf(*vf);
+    return found ? (*found)->inject(fault, value) : std::unexpected(found.error());
+  }
+  if (auto injected = inject_fault(injected_, fault, value); !injected) return injected;
+  update_condition();
+  return {};
+}
+
+Result<void> Accelerator::heal(std::optional<std::string_view> fault,
+                               std::optional<std::uint16_t> vf) {
+  const std::scoped_lock lock(state_.lock);
+  if (vf) {
+    const auto found = enabled_vf(*vf);
+    return found ? (*found)->heal(fault) : std::unexpected(found.error());
+  }
+  if (auto healed = heal_fault(injected_, fault); !healed) return healed;
+  update_condition();
+  return {};
+}
+
+void Accelerator::set_scheduled(const Condition& condition, std::optional<std::uint16_t> vf) {
+  const std::scoped_lock lock(state_.lock);
+  if (!vf) {
+    scheduled_ = condition;
+    update_condition();
+    return;
+  }
+  scheduled_vfs_[*vf] = condition;
+  if (*vf < vfs_.size()) vfs_[*vf]->set_scheduled(condition);
+}
+
+Result<Accelerator*> Accelerator::enabled_vf(std::uint16_t vf) const {
+  if (vf < enabled_.size()) return vfs_[vf].get();
+  return fail("VF {} is not there: {} are enabled", vf, enabled_.size());
+}
+
+/// Of a VF: what ails its PF.
+void Accelerator::set_pf_condition(const Condition& condition) {
+  const std::scoped_lock lock(state_.lock);
+  of_pf_ = condition;
+  update_condition();
+}
+
+void Accelerator::forget_injected() {
+  const std::scoped_lock lock(state_.lock);
+  injected_ = {};
+  update_condition();
+}
+
+/// With the lock held: makes the condition what all faults together say, and tells software if it
+/// shows.
+void Accelerator::update_condition() {
   const auto before = visible(state_.condition);
-  auto changed = change(state_.condition);
+  state_.condition = combined(of_pf_, combined(injected_, scheduled_));
   if (visible(state_.condition) != before) state_.msix.raise(MOCK_ACCEL_VECTOR_EVENT);
   state_.engine.condition_changed();
-  for (const auto& vf : vfs_) vf->set_condition(state_.condition);
-  return changed;
-}
-
-/// Of a VF: that its PF is so.
-void Accelerator::set_condition(const Condition& condition) {
-  const std::scoped_lock lock(state_.lock);
-  const bool shows = visible(state_.condition) != visible(condition);
-  state_.condition = condition;
-  state_.engine.condition_changed();
-  if (shows) state_.msix.raise(MOCK_ACCEL_VECTOR_EVENT);
+  for (const auto& vf : vfs_) vf->set_pf_condition(state_.condition);
 }
 
 }  // namespace mockdev::accel

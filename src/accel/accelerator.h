@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -49,7 +50,7 @@ struct Snapshot {
   std::int32_t temperature;  ///< thousandths of a degree Celsius
   std::uint32_t error_count;
   bool link_down;
-  std::vector<std::string_view> faults;  ///< names of those that are on
+  std::vector<std::string_view> faults;  ///< names of those that are on; of a VF, without its PF's
   std::vector<Snapshot> vfs;             ///< those that are enabled, by number
 };
 
@@ -58,8 +59,11 @@ struct Snapshot {
 /// sink must not call back.
 ///
 /// A PF owns its VFs, which are there while software has VF Enable set. Each has memory, an owner,
-/// an engine and interrupts of its own; its condition is that of the PF, since they are one piece
-/// of hardware.
+/// an engine and interrupts of its own. What ails the PF ails its VFs, since they are one piece of
+/// hardware; a VF may have faults besides, which it has alone.
+///
+/// Faults are injected by a person or planned by a schedule. The two are kept apart: neither heals
+/// what is the other's.
 class Accelerator final : public pci::Function {
  public:
   /// Fails on settings that no accelerator can have; the error names the setting.
@@ -88,10 +92,17 @@ class Accelerator final : public pci::Function {
 
   [[nodiscard]] Snapshot snapshot() const;
 
-  /// Adds and takes away faults (fault_kinds()). A change of health, temperature or error count
-  /// raises MOCK_ACCEL_VECTOR_EVENT.
-  [[nodiscard]] Result<void> inject(std::string_view fault, std::optional<double> value);
-  [[nodiscard]] Result<void> heal(std::optional<std::string_view> fault);
+  /// Adds and takes away injected faults (fault_kinds()) of this function, or of VF number `vf` of
+  /// this PF, which loses them when it goes. Fails where that VF is not enabled. A change of
+  /// health, temperature or error count raises MOCK_ACCEL_VECTOR_EVENT.
+  [[nodiscard]] Result<void> inject(std::string_view fault, std::optional<double> value,
+                                    std::optional<std::uint16_t> vf = std::nullopt);
+  [[nodiscard]] Result<void> heal(std::optional<std::string_view> fault,
+                                  std::optional<std::uint16_t> vf = std::nullopt);
+
+  /// Has the faults that are planned for this moment be those of `condition`. A VF need not be
+  /// enabled: it has them when it comes.
+  void set_scheduled(const Condition& condition, std::optional<std::uint16_t> vf = std::nullopt);
 
  private:
   explicit Accelerator(const Settings& settings);
@@ -99,20 +110,25 @@ class Accelerator final : public pci::Function {
 
   void show_control();
   void show_enabled_vfs();
-  void set_condition(const Condition& condition);
-
-  /// Changes the condition by `change` and tells software if it shows.
-  template <typename Change>
-  Result<void> change_condition(Change change);
+  void update_condition();
+  void set_pf_condition(const Condition& condition);
+  void forget_injected();
+  [[nodiscard]] Result<Accelerator*> enabled_vf(std::uint16_t vf) const;
 
   const Settings settings_;
   State state_;  ///< its lock guards all below, too
   pci::ConfigSpace config_;
   pci::InterruptSink* sink_ = nullptr;
 
+  // All of them together are the condition that software sees.
+  Condition injected_;
+  Condition scheduled_;
+  Condition of_pf_;  ///< of a VF: what ails its PF
+
   // Of a PF. VFs are made when they are first enabled. Locks are taken in the order PF, VF.
   std::vector<std::unique_ptr<Accelerator>> vfs_;
   std::vector<Function*> enabled_;  ///< the first of them
+  std::map<std::uint16_t, Condition> scheduled_vfs_;
 };
 
 }  // namespace mockdev::accel

@@ -373,5 +373,84 @@ TEST_F(VfTest, ShareTheConditionOfTheirPf) {
   EXPECT_THAT(sink_.vectors, ElementsAre(MOCK_ACCEL_VECTOR_EVENT));
 }
 
+TEST_F(VfTest, HaveFaultsOfTheirOwn) {
+  enable_vfs(2);
+  pci::Function& vf = *device_->virtual_functions()[1];
+  set_config_of(vf, PCI_COMMAND, PCI_COMMAND_MASTER);
+  set_config_of(vf, kMsix + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE);
+  ASSERT_TRUE(device_->inject("thermal", 97, 1));
+  EXPECT_THAT(sink_.vectors, ElementsAre(MOCK_ACCEL_VECTOR_EVENT));
+  EXPECT_EQ(reg_of(vf, MOCK_ACCEL_REG_TEMPERATURE), 97'000);
+  EXPECT_EQ(reg_of(vf, MOCK_ACCEL_REG_HEALTH), MOCK_ACCEL_HEALTH_DEGRADED);
+  const Snapshot snapshot = device_->snapshot();
+  EXPECT_EQ(snapshot.health, Health::healthy);
+  EXPECT_THAT(snapshot.faults, IsEmpty());
+  EXPECT_EQ(snapshot.vfs[0].health, Health::healthy);
+  EXPECT_THAT(snapshot.vfs[1].faults, ElementsAre("thermal"));
+  ASSERT_TRUE(device_->heal("thermal", 1));
+  EXPECT_EQ(reg_of(vf, MOCK_ACCEL_REG_HEALTH), MOCK_ACCEL_HEALTH_HEALTHY);
+}
+
+TEST_F(VfTest, KeepTheirFaultsWhenTheirPfIsHealed) {
+  enable_vfs(1);
+  ASSERT_TRUE(device_->inject("failed", {}));
+  ASSERT_TRUE(device_->inject("degraded", {}, 0));
+  EXPECT_EQ(device_->snapshot().vfs[0].health, Health::failed);
+  EXPECT_THAT(device_->snapshot().vfs[0].faults, ElementsAre("degraded"));
+  ASSERT_TRUE(device_->heal({}));
+  EXPECT_EQ(device_->snapshot().vfs[0].health, Health::degraded);
+}
+
+TEST_F(VfTest, LoseTheirFaultsWhenTheyGo) {
+  enable_vfs(1);
+  ASSERT_TRUE(device_->inject("failed", {}, 0));
+  disable_vfs();
+  enable_vfs(1);
+  EXPECT_EQ(device_->snapshot().vfs[0].health, Health::healthy);
+}
+
+TEST_F(VfTest, KeepTheirFaultsOverTheirReset) {
+  enable_vfs(1);
+  ASSERT_TRUE(device_->inject("failed", {}, 0));
+  device_->virtual_functions()[0]->reset();
+  EXPECT_EQ(device_->snapshot().vfs[0].health, Health::failed);
+}
+
+TEST_F(VfTest, HaveNoFaultsUnlessTheyAreThere) {
+  enable_vfs(2);
+  EXPECT_EQ(device_->inject("failed", {}, 2).error().message, "VF 2 is not there: 2 are enabled");
+  EXPECT_FALSE(device_->heal({}, 2));
+}
+
+Condition condition_with(std::string_view fault) {
+  Condition condition;
+  EXPECT_TRUE(inject_fault(condition, fault, std::nullopt));
+  return condition;
+}
+
+TEST_F(VfTest, HavePlannedFaultsWheneverTheyCome) {
+  device_->set_scheduled(condition_with("degraded"), 1);
+  enable_vfs(2);
+  EXPECT_EQ(device_->snapshot().vfs[0].health, Health::healthy);
+  EXPECT_EQ(device_->snapshot().vfs[1].health, Health::degraded);
+  disable_vfs();
+  device_->set_scheduled({}, 1);
+  enable_vfs(2);
+  EXPECT_EQ(device_->snapshot().vfs[1].health, Health::healthy);
+}
+
+TEST_F(AcceleratorTest, InjectedAndPlannedFaultsDoNotHealEachOther) {
+  ASSERT_TRUE(device_->inject("degraded", {}));
+  device_->set_scheduled(condition_with("degraded"));
+  ASSERT_TRUE(device_->heal({}));
+  EXPECT_EQ(device_->snapshot().health, Health::degraded);
+  EXPECT_THAT(device_->snapshot().faults, ElementsAre("degraded"));
+  ASSERT_TRUE(device_->inject("degraded", {}));
+  device_->set_scheduled({});
+  EXPECT_EQ(device_->snapshot().health, Health::degraded);
+  ASSERT_TRUE(device_->heal("degraded"));
+  EXPECT_EQ(device_->snapshot().health, Health::healthy);
+}
+
 }  // namespace
 }  // namespace mockdev::accel

@@ -28,7 +28,8 @@ constexpr FaultKind error_message(std::string_view name, std::string_view meanin
           .inject = [](Condition& /*condition*/, double /*value*/) {},
           .heal = [](Condition& /*condition*/) {},
           .is_active = [](const Condition& /*condition*/) { return false; },
-          .slot = effect};
+          .slot = effect,
+          .lasts = false};
 }
 
 constexpr std::array<FaultKind, 12> kFaultKinds = {{
@@ -63,7 +64,8 @@ constexpr std::array<FaultKind, 12> kFaultKinds = {{
      .inject = [](Condition& condition,
                   double value) { condition.errors = add_saturating(condition.errors, value); },
      .heal = [](Condition& condition) { condition.errors = 0; },
-     .is_active = [](const Condition& condition) { return condition.errors != 0; }},
+     .is_active = [](const Condition& condition) { return condition.errors != 0; },
+     .lasts = false},
     {.name = "hung",
      .meaning = "the engine takes descriptors and finishes none until this is healed",
      .value = std::nullopt,
@@ -106,22 +108,6 @@ constexpr std::array<FaultKind, 12> kFaultKinds = {{
                   SlotEffect::fatal),
 }};
 
-/// The number to inject, after the row's rules.
-Result<double> value_for(const FaultKind& kind, std::optional<double> given) {
-  if (!kind.value) {
-    if (given) return fail("fault {}: takes no value, {} was given", kind.name, *given);
-    return 0.0;
-  }
-  const FaultValue& rule = *kind.value;
-  const double value = given.value_or(rule.if_omitted);
-  const bool in_range = value >= rule.least && value <= rule.most;  // false for not-a-number
-  if (!in_range || (rule.whole && value != std::floor(value))) {
-    return fail("fault {}: {} is not a {}number from {:.0f} to {:.0f} {}", kind.name, value,
-                rule.whole ? "whole " : "", rule.least, rule.most, rule.unit);
-  }
-  return value;
-}
-
 }  // namespace
 
 std::string_view to_string(Health health) {
@@ -141,6 +127,19 @@ Health Condition::health() const {
   return degraded || overheated ? Health::degraded : Health::healthy;
 }
 
+Condition combined(const Condition& one, const Condition& other) {
+  // An optional that is empty is less than any that is not.
+  return {.degraded = one.degraded || other.degraded,
+          .failed = one.failed || other.failed,
+          .overheated = std::max(one.overheated, other.overheated),
+          .errors = add_saturating(one.errors, other.errors),
+          .hung = one.hung || other.hung,
+          .slow = std::max(one.slow, other.slow),
+          .bitflip = one.bitflip || other.bitflip,
+          .lost_interrupt = one.lost_interrupt || other.lost_interrupt,
+          .link_down = one.link_down || other.link_down};
+}
+
 std::span<const FaultKind> fault_kinds() {
   return kFaultKinds;
 }
@@ -153,11 +152,26 @@ Result<const FaultKind*> find_fault(std::string_view name) {
   return fail("fault {}: not a fault; there are {}", name, fmt::join(known, ", "));
 }
 
+Result<double> fault_value(const FaultKind& kind, std::optional<double> given) {
+  if (!kind.value) {
+    if (given) return fail("fault {}: takes no value, {} was given", kind.name, *given);
+    return 0.0;
+  }
+  const FaultValue& rule = *kind.value;
+  const double value = given.value_or(rule.if_omitted);
+  const bool in_range = value >= rule.least && value <= rule.most;  // false for not-a-number
+  if (!in_range || (rule.whole && value != std::floor(value))) {
+    return fail("fault {}: {} is not a {}number from {:.0f} to {:.0f} {}", kind.name, value,
+                rule.whole ? "whole " : "", rule.least, rule.most, rule.unit);
+  }
+  return value;
+}
+
 Result<void> inject_fault(Condition& condition, std::string_view name,
                           std::optional<double> value) {
   const auto kind = find_fault(name);
   if (!kind) return std::unexpected(kind.error());
-  const auto number = value_for(**kind, value);
+  const auto number = fault_value(**kind, value);
   if (!number) return std::unexpected(number.error());
   (*kind)->inject(condition, *number);
   return {};

@@ -47,6 +47,10 @@ struct Condition {
   bool operator==(const Condition&) const = default;
 };
 
+/// The condition of hardware that has the faults of both: of two measures the worse, of two counts
+/// the sum.
+[[nodiscard]] Condition combined(const Condition& one, const Condition& other);
+
 /// The number that a fault takes.
 struct FaultValue {
   std::string_view unit;
@@ -66,7 +70,8 @@ enum class SlotEffect : std::uint8_t {
   fatal,
 };
 
-/// One row a fault: its name on the command line and the control socket, and what it does.
+/// One row a fault: its name on the command line, the control socket and in the topology file, and
+/// what it does.
 struct FaultKind {
   std::string_view name;
   std::string_view meaning;
@@ -75,6 +80,7 @@ struct FaultKind {
   void (*heal)(Condition& condition);
   bool (*is_active)(const Condition& condition);
   SlotEffect slot = SlotEffect::none;
+  bool lasts = true;  ///< false: it happens at a moment, as an error does
 };
 
 /// All faults, in the order in which help texts show them.
@@ -82,6 +88,10 @@ struct FaultKind {
 
 /// The row of a fault. The error says which there are.
 [[nodiscard]] Result<const FaultKind*> find_fault(std::string_view name);
+
+/// The number to inject a fault with, where `given` is what was asked for: the default if nothing
+/// was, 0 if the fault takes none. Fails on a number that is not wanted or out of range.
+[[nodiscard]] Result<double> fault_value(const FaultKind& kind, std::optional<double> given);
 
 /// Adds the fault `name` to `condition`, with `value` where it takes one. Fails on an unknown name
 /// and on a value that is not wanted or out of range; `condition` is then as before.

@@ -100,5 +100,23 @@ TEST_F(FaultsTest, WrongRequestsAreRefusedWithWhatWouldBeRight) {
   EXPECT_FALSE(heal_fault(condition_, "cold"));
 }
 
+TEST_F(FaultsTest, OfTwoConditionsTheWorseCounts) {
+  ASSERT_TRUE(inject("degraded"));
+  ASSERT_TRUE(inject("thermal", 90));
+  ASSERT_TRUE(inject("errors", 3));
+  Condition other;
+  ASSERT_TRUE(inject_fault(other, "failed", std::nullopt));
+  ASSERT_TRUE(inject_fault(other, "thermal", 80));
+  ASSERT_TRUE(inject_fault(other, "errors", 4));
+  ASSERT_TRUE(inject_fault(other, "slow", 7));
+  const Condition both = combined(condition_, other);
+  EXPECT_EQ(both, combined(other, condition_));
+  EXPECT_THAT(active_faults(both), ElementsAre("degraded", "failed", "thermal", "errors", "slow"));
+  EXPECT_EQ(both.temperature(), 90'000);
+  EXPECT_EQ(both.errors, 7U);
+  EXPECT_EQ(both.slow, std::chrono::milliseconds(7));
+  EXPECT_EQ(combined(condition_, {}), condition_);
+}
+
 }  // namespace
 }  // namespace mockdev::accel
