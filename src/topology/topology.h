@@ -3,13 +3,16 @@
 // file format.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "accel/faults.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "base/uuid.h"
@@ -19,13 +22,16 @@ namespace mockdev::topology {
 
 // Limits of a topology.
 inline constexpr ByteCount kMaxFileSize = 1_MiB;
-inline constexpr unsigned kMaxNodes = 20'000;        ///< machines of a topology
-inline constexpr unsigned kMaxNumaNodes = 8;         ///< of a machine
-inline constexpr unsigned kMaxSlots = 32;            ///< of a NUMA node, numbered from 1
-inline constexpr std::size_t kMaxDevices = 200'000;  ///< of a topology: 5,000 dense machines
-inline constexpr std::size_t kMaxNodeName = 63;      ///< characters
-inline constexpr ByteCount kMemoryGranule = 4_KiB;   ///< memory sizes are multiples of it
-inline constexpr unsigned kFirstBus = 16;            ///< the root bus of the first NUMA node
+inline constexpr unsigned kMaxNodes = 20'000;         ///< machines of a topology
+inline constexpr unsigned kMaxNumaNodes = 8;          ///< of a machine
+inline constexpr unsigned kMaxSlots = 32;             ///< of a NUMA node, numbered from 1
+inline constexpr std::size_t kMaxDevices = 200'000;   ///< of a topology: 5,000 dense machines
+inline constexpr std::size_t kMaxNodeName = 63;       ///< characters
+inline constexpr ByteCount kMemoryGranule = 4_KiB;    ///< memory sizes are multiples of it
+inline constexpr std::size_t kMaxPlannedFaults = 32;  ///< of a device
+inline constexpr std::size_t kMaxPlannedFaultsInAll = 100'000;
+inline constexpr std::chrono::milliseconds kShortestPeriod{100};  ///< of a planned fault
+inline constexpr unsigned kFirstBus = 16;  ///< the root bus of the first NUMA node
 inline constexpr ByteCount kMaxMemory = ByteCount{16ULL << 40U};  ///< of a PF
 
 /// PCI ids of the devices, all of a topology the same.
@@ -35,15 +41,28 @@ struct PciIds {
   std::uint16_t vf_device;
 };
 
+/// A fault that comes, and may go and come again, by a schedule. Times count from when the server
+/// serves.
+struct PlannedFault {
+  const accel::FaultKind* kind = nullptr;          ///< never null
+  double value = 0;                                ///< 0 where the kind takes none
+  std::optional<std::uint16_t> vf;                 ///< number of a VF; none: it is the PF's
+  std::chrono::milliseconds at{};                  ///< when it comes first
+  std::optional<std::chrono::milliseconds> lasts;  ///< none: for good, or it does not last at all
+  std::optional<std::chrono::milliseconds> every;  ///< longer than `lasts`; none: it comes once
+};
+
 /// One PF.
 struct Device {
   std::string name;  ///< "mock0" and so on within its node: the name its guest's kernel gives it
   Uuid uuid;         ///< unique in the topology
   ByteCount memory;
   std::uint16_t vfs = 0;           ///< VFs that it can have, 0 to 64
+  std::uint16_t numvfs = 0;        ///< VFs that its machine is to enable when it comes, up to `vfs`
   ByteCount vf_memory;             ///< of each VF; all of them fit into `memory`
   std::uint32_t capabilities = 0;  ///< MOCK_ACCEL_CAP_*
   unsigned slot = 0;               ///< of the port it is plugged into, unique on its NUMA node
+  std::vector<PlannedFault> faults = {};
 };
 
 /// Devices are in the order of their slots.

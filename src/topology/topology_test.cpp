@@ -379,5 +379,94 @@ TEST(Topology, LoadRefusesWhatIsNoFileOfReasonableSize) {
               HasSubstr("larger than the 1 MiB that are read at most"));
 }
 
+TEST(TopologyFaults, ArePlannedByKindAndTime) {
+  const Device device =
+      device_of({"numvfs: 4", "faults:", "- {kind: degraded, at: 30s, for: 10s, every: 5m}",
+                 "- {kind: thermal, value: 97.5, vf: 3, at: 250ms}", "- {kind: errors, every: 1h}",
+                 "- kind: failed"});
+  EXPECT_EQ(device.numvfs, 4);
+  ASSERT_THAT(device.faults, SizeIs(4));
+  using namespace std::chrono_literals;
+  EXPECT_EQ(device.faults[0].kind->name, "degraded");
+  EXPECT_EQ(device.faults[0].at, 30s);
+  EXPECT_EQ(device.faults[0].lasts, 10s);
+  EXPECT_EQ(device.faults[0].every, 5min);
+  EXPECT_EQ(device.faults[1].value, 97.5);
+  EXPECT_EQ(device.faults[1].vf, 3);
+  EXPECT_EQ(device.faults[1].at, 250ms);
+  EXPECT_EQ(device.faults[2].value, 1) << "the default";
+  EXPECT_EQ(device.faults[3].at, 0s);
+  EXPECT_EQ(device.faults[3].lasts, std::nullopt);
+}
+
+TEST(TopologyFaults, AreRefusedAllAtOnceWithTheirLines) {
+  EXPECT_THAT(
+      problems(with_device({"vfs: 8", "faults:",                     // 5, 6
+                            "- {kind: degradet}",                    // 7
+                            "- {kind: thermal, value: 20}",          // 8
+                            "- {kind: failed, value: 2}",            // 9
+                            "- {kind: hung, vf: 8}",                 // 10
+                            "- {kind: hung, vf: 64}",                // 11
+                            "- {kind: link-down, vf: 1}",            // 12
+                            "- {kind: errors, for: 1s}",             // 13
+                            "- {kind: slow, every: 1m}",             // 14
+                            "- {kind: slow, for: 2m, every: 2m}",    // 15
+                            "- {kind: slow, for: 0s, every: 50ms}",  // 16
+                            "- {kind: slow, at: soon, for: 9000h}",  // 17
+                            "- {at: 1s}"})),                         // 18
+      ElementsAre(
+          AllOf(
+              StartsWith("7: nodes[0].numa[0].devices[0].faults[0].kind: degradet is not a fault"),
+              HasSubstr("did you mean degraded?")),
+          "8: nodes[0].numa[0].devices[0].faults[1].value: fault thermal: 20 is not a number from "
+          "46 to 150 degrees Celsius",
+          HasSubstr("9: nodes[0].numa[0].devices[0].faults[2].value: fault failed: takes no value"),
+          HasSubstr("10: nodes[0].numa[0].devices[0].faults[3].vf: 8 is not below the 8 VFs"),
+          HasSubstr("11: nodes[0].numa[0].devices[0].faults[4].vf: 64 is more than the 63 that"),
+          HasSubstr("12: nodes[0].numa[0].devices[0].faults[5].vf: link-down is a fault of the "
+                    "card's slot"),
+          HasSubstr("13: nodes[0].numa[0].devices[0].faults[6].for: errors happens at a moment"),
+          HasSubstr("14: nodes[0].numa[0].devices[0].faults[7].every: a fault that stays"),
+          HasSubstr("15: nodes[0].numa[0].devices[0].faults[8].for: is not shorter than every"),
+          HasSubstr("16: nodes[0].numa[0].devices[0].faults[9].every: is less than 100ms"),
+          HasSubstr("16: nodes[0].numa[0].devices[0].faults[9].for: a fault has to last"),
+          HasSubstr("17: nodes[0].numa[0].devices[0].faults[10].at: soon is not a time, such as"),
+          HasSubstr("17: nodes[0].numa[0].devices[0].faults[10].for: 9000h is longer than the "
+                    "8760h"),
+          "18: nodes[0].numa[0].devices[0].faults[11].kind: missing"));
+}
+
+TEST(TopologyFaults, OfSlotsAreNotForDevicesThatAreAttachedDirectly) {
+  EXPECT_THAT(problems("attach: direct\n" + with_device({"faults: [{kind: fatal-error}]"})),
+              ElementsAre(HasSubstr("6: nodes[0].numa[0].devices[0].faults[0].kind: fatal-error "
+                                    "takes a slot")));
+}
+
+TEST(TopologyFaults, AreLimitedInNumber) {
+  std::string list = "faults: [";
+  for (std::size_t i = 0; i <= kMaxPlannedFaults; ++i) list += "{kind: failed},";
+  EXPECT_THAT(problems(with_device({list + "]"})),
+              ElementsAre(HasSubstr("faults: 33 faults are more than the 32")));
+}
+
+TEST(TopologyFaults, AreLimitedInNumberOverAllMachines) {
+  const std::string device = "{faults: [&f {kind: failed}" + [] {
+    std::string more;
+    for (std::size_t i = 1; i < kMaxPlannedFaults; ++i) more += ", *f";
+    return more;
+  }() + "]}";
+  EXPECT_THAT(
+      problems(fmt::format("nodes: [{{name: n, count: 4000, numa: [{{devices: [{}]}}]}}]", device)),
+      ElementsAre(HasSubstr("devices[0].faults: more than 100000 faults up to here")));
+}
+
+TEST(Topology, NumvfsAreAmongTheVfs) {
+  EXPECT_THAT(problems(with_device({"vfs: 8", "numvfs: 9"})),
+              ElementsAre("6: nodes[0].numa[0].devices[0].numvfs: 9 is more than the 8 VFs that "
+                          "the device can have"));
+  EXPECT_THAT(problems("attach: direct\n" + with_device({"numvfs: 1"})),
+              ElementsAre(HasSubstr("numvfs: a device with attach: direct shows no VFs")));
+}
+
 }  // namespace
 }  // namespace mockdev::topology

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,17 @@ void require(bool promise) {
   if (!promise) std::abort();
 }
 
+void check(const PlannedFault& fault, const Device& device) {
+  require(fault.kind != nullptr);
+  const double number = fault.value;
+  require(accel::fault_value(*fault.kind, fault.kind->value ? std::optional(number) : std::nullopt)
+              .has_value());
+  require(!fault.vf || *fault.vf < device.vfs);
+  require(!fault.lasts || (fault.kind->lasts && fault.lasts->count() > 0));
+  require(!fault.every || *fault.every >= kShortestPeriod);
+  require(!fault.every || !fault.kind->lasts || (fault.lasts && *fault.lasts < *fault.every));
+}
+
 void check(const Device& device, std::set<Uuid>& uuids) {
   require(!device.uuid.is_nil() && uuids.insert(device.uuid).second);
   require(device.memory >= kMemoryGranule && device.memory <= kMaxMemory);
@@ -27,6 +39,9 @@ void check(const Device& device, std::set<Uuid>& uuids) {
   require((device.vf_memory == 0_B) == (device.vfs == 0));
   require(device.vf_memory.value() * device.vfs <= device.memory.value());
   require(device.slot >= 1 && device.slot <= kMaxSlots);
+  require(device.numvfs <= device.vfs);
+  require(device.faults.size() <= kMaxPlannedFaults);
+  for (const PlannedFault& fault : device.faults) check(fault, device);
 }
 
 void check(const Topology& topology) {

@@ -26,7 +26,7 @@ def refused(folder, text, *arguments):
 
 @pytest.mark.parametrize(("text", "said"), [
     (ONE + "colour: red\n", "t.yaml:5: nodes[0].numa[0].devices[0].colour: unknown key; known are "
-     "uuid, memory, vfs, vf_memory, capabilities, slot\n"),
+     "uuid, memory, vfs, numvfs, vf_memory, capabilities, slot, faults\n"),
     (ONE + "vfs: 65\n",
      "t.yaml:5: nodes[0].numa[0].devices[0].vfs: 65 is more than the 64 that a PF can have\n"),
     (ONE + "memory: 0\n",
