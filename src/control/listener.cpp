@@ -119,6 +119,17 @@ bool accept_client(const UnixListener& listener, std::vector<Connection>& connec
   return true;
 }
 
+/// Does the chore. Milliseconds for poll() until it is due again, rounded up, so that it is due
+/// then; -1: never.
+int do_chore(const Chore& chore) {
+  using std::chrono::milliseconds;
+  const auto next = chore ? chore() : std::nullopt;
+  if (!next) return -1;
+  const auto left = std::chrono::ceil<milliseconds>(*next - std::chrono::steady_clock::now());
+  constexpr milliseconds kLongest{std::chrono::hours(24)};
+  return static_cast<int>(std::clamp(left, milliseconds(0), kLongest).count());
+}
+
 /// Serves the connections that `polled`, one entry each, says something of.
 void serve_ready(std::vector<Connection>& connections, std::span<const pollfd> polled,
                  const std::vector<Verb>& verbs, std::uint64_t now) {
@@ -138,7 +149,7 @@ Result<Listener> Listener::bind(const std::filesystem::path& path) {
   return Listener(*std::move(listener));
 }
 
-void Listener::serve(const std::vector<Verb>& verbs, int stop) {
+void Listener::serve(const std::vector<Verb>& verbs, int stop, const Chore& chore) {
   std::vector<Connection> connections;
   std::vector<pollfd> polled;
   bool accepting = true;
@@ -148,7 +159,9 @@ void Listener::serve(const std::vector<Verb>& verbs, int stop) {
     for (const Connection& connection : connections) {
       polled.push_back({.fd = connection.fd(), .events = connection.wanted_events(), .revents = 0});
     }
-    const int ready = ::poll(polled.data(), polled.size(), accepting ? -1 : kPauseMilliseconds);
+    const int until_chore = do_chore(chore);
+    const int ready =
+        ::poll(polled.data(), polled.size(), accepting ? until_chore : kPauseMilliseconds);
     accepting = true;
     if (ready <= 0) continue;
     if (polled[0].revents != 0) return;

@@ -2,7 +2,9 @@
 #include "server/hosted_device.h"
 
 #include <algorithm>
+#include <charconv>
 #include <string>
+#include <utility>
 
 #include <fmt/ranges.h>
 
@@ -15,6 +17,27 @@ bool answers_to(const HostedDevice& device, std::string_view address, const Resu
   if (uuid) return device.place.device.uuid == *uuid;
   return address.find('/') == std::string_view::npos ? device.place.device.name == address
                                                      : full_name(device.place) == address;
+}
+
+/// "mock1_vf3" as "mock1" and 3; none: it does not end like the name of a VF.
+std::optional<std::pair<std::string_view, std::uint16_t>> split_vf_name(std::string_view address) {
+  const std::size_t digits = address.find_last_not_of("0123456789") + 1;
+  const std::string_view stem = address.substr(0, digits);
+  if (!stem.ends_with("_vf") && !stem.ends_with("-vf")) return std::nullopt;
+  std::uint16_t vf = 0;
+  const char* const end = std::to_address(address.end());
+  const auto [rest, error] = std::from_chars(std::to_address(address.begin()) + digits, end, vf);
+  if (error != std::errc{} || rest != end) return std::nullopt;
+  return std::pair(stem.substr(0, stem.size() - std::string_view("_vf").size()), vf);
+}
+
+std::optional<Target> find_vf(std::span<const HostedDevice> devices, const Uuid& uuid) {
+  for (const HostedDevice& device : devices) {
+    for (std::uint16_t vf = 0; vf < device.place.device.vfs; ++vf) {
+      if (accel::vf_uuid(device.place.device.uuid, vf) == uuid) return Target{&device, vf};
+    }
+  }
+  return std::nullopt;
 }
 
 /// The first device that does not share an endpoint with `first`: those on one fabric stand beside
@@ -85,6 +108,15 @@ Result<Host> make_host(const Plan& plan) {
   return host;
 }
 
+std::string device_name(const Target& target) {
+  const std::string& pf = target.device->place.device.name;
+  return target.vf ? fmt::format("{}_vf{}", pf, *target.vf) : pf;
+}
+
+std::string full_name(const Target& target) {
+  return fmt::format("{}/{}", target.device->place.node, device_name(target));
+}
+
 Result<const HostedDevice*> find_device(std::span<const HostedDevice> devices,
                                         std::string_view address) {
   const Result<Uuid> uuid = parse_uuid(address);
@@ -100,6 +132,19 @@ Result<const HostedDevice*> find_device(std::span<const HostedDevice> devices,
   if (found != nullptr) return found;
   return fail("{}: no such device; there are {}{}", address, full_name(devices.front().place),
               devices.size() == 1 ? "" : " to " + full_name(devices.back().place));
+}
+
+Result<Target> find_target(std::span<const HostedDevice> devices, std::string_view address) {
+  if (const auto uuid = parse_uuid(address)) {
+    if (const auto vf = find_vf(devices, *uuid)) return *vf;
+  }
+  const auto parts = split_vf_name(address);
+  const auto device = find_device(devices, parts ? parts->first : address);
+  if (!device) return std::unexpected(device.error());
+  if (!parts) return Target{*device, std::nullopt};
+  const std::uint16_t vfs = (*device)->place.device.vfs;
+  if (parts->second < vfs) return Target{*device, parts->second};
+  return fail("{}: {} can have {} VFs, numbered from 0", address, full_name((*device)->place), vfs);
 }
 
 }  // namespace mockdev::server

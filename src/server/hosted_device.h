@@ -2,8 +2,11 @@
 // The devices that this process serves: their places, the accelerators and the ways into a machine.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,9 +40,28 @@ struct Host {
 /// have.
 [[nodiscard]] Result<Host> make_host(const Plan& plan);
 
-/// The device that a person means: by UUID, by "node0/mock1", or by "mock1" if only one node has
-/// it. The error says what would be right.
+/// A PF, or one of its VFs, which may or may not be enabled.
+struct Target {
+  const HostedDevice* device;
+  std::optional<std::uint16_t> vf;  ///< its number; none: the PF
+
+  bool operator==(const Target&) const = default;
+};
+
+/// "mock1", "mock1_vf3": as its machine's kernel names it.
+[[nodiscard]] std::string device_name(const Target& target);
+
+/// "node0/mock1", "node0/mock1_vf3".
+[[nodiscard]] std::string full_name(const Target& target);
+
+/// The PF that a person means: by UUID, by "node0/mock1", or by "mock1" if only one node has it.
+/// The error says what would be right.
 [[nodiscard]] Result<const HostedDevice*> find_device(std::span<const HostedDevice> devices,
                                                       std::string_view address);
+
+/// The PF or VF that a person means: as above, a VF by its own UUID or by the name of its PF with
+/// its number, "mock1_vf3", or "mock1-vf3" as in ResourceSlices.
+[[nodiscard]] Result<Target> find_target(std::span<const HostedDevice> devices,
+                                         std::string_view address);
 
 }  // namespace mockdev::server

@@ -65,6 +65,31 @@ TEST(HostedDevices, SayWhichThereAre) {
   EXPECT_EQ(found(hosted({place("a", "mock0")}), ""), ": no such device; there are a/mock0");
 }
 
+/// The name of the function that an address means, or why it means none.
+std::string target(const Host& host, std::string_view address) {
+  const auto found = find_target(host.devices, address);
+  return found ? full_name(*found) : found.error().message;
+}
+
+TEST(HostedDevices, HaveVfsOfTheirName) {
+  const auto host = hosted({place("a", "mock0"), place("b", "mock1")});
+  EXPECT_EQ(target(host, "mock1"), "b/mock1");
+  EXPECT_EQ(target(host, "mock1_vf3"), "b/mock1_vf3");
+  EXPECT_EQ(target(host, "mock1-vf3"), "b/mock1_vf3");
+  EXPECT_EQ(target(host, "a/mock0_vf0"), "a/mock0_vf0");
+  EXPECT_EQ(target(host, to_string(accel::vf_uuid(uuid_of_name("bmock1"), 2))), "b/mock1_vf2");
+  EXPECT_EQ(target(host, to_string(uuid_of_name("bmock1"))), "b/mock1");
+}
+
+TEST(HostedDevices, HaveNoOtherVfs) {
+  const auto host = hosted({place("a", "mock0")});
+  EXPECT_EQ(target(host, "mock0_vf4"), "mock0_vf4: a/mock0 can have 4 VFs, numbered from 0");
+  EXPECT_EQ(target(host, "mock7_vf0"), "mock7: no such device; there are a/mock0");
+  EXPECT_EQ(target(host, "mock0_vf"), "mock0_vf: no such device; there are a/mock0");
+  EXPECT_EQ(target(host, "mock0_vf99999"), "mock0_vf99999: no such device; there are a/mock0");
+  EXPECT_EQ(target(host, "mock0_vf1x"), "mock0_vf1x: no such device; there are a/mock0");
+}
+
 Placement on_fabric(const std::string& node, unsigned numa, unsigned slot) {
   Placement placement = place(node, fmt::format("mock{}{}", numa, slot));
   placement.numa = numa;

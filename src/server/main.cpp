@@ -15,6 +15,7 @@
 #include "server/notify.h"
 #include "server/plan.h"
 #include "server/sandbox.h"
+#include "server/schedule.h"
 #include "server/verbs.h"
 #include "vfio_user/server.h"
 
@@ -68,7 +69,11 @@ Result<void> serve(const Plan& plan) {
   log::info("serving {} device{}", count, plural);
   notify(fmt::format("READY=1\nSTATUS=Serving {} device{}", count, plural));
   if (*control) {
-    (*control)->serve(control_verbs(host->devices, server), interrupt->fd());
+    Schedule schedule(host->devices, Schedule::Clock::now());
+    (*control)->serve(control_verbs(host->devices, server, schedule), interrupt->fd(), [&] {
+      schedule.advance(Schedule::Clock::now());
+      return schedule.next();
+    });
   } else {
     while (!interrupt->wait(std::chrono::hours(1))) {
     }

@@ -288,6 +288,7 @@ std::string describe(const Plan& plan) {
     text += fmt::format("{}/{} numa{} slot {}: {}, {}, {} VFs, {}", node, device.name, numa,
                         device.slot, device.uuid, device.memory, device.vfs,
                         capability_text(device.capabilities));
+    if (!device.faults.empty()) text += fmt::format(", {} planned faults", device.faults.size());
     text += socket.empty() ? "\n" : fmt::format(", {}\n", socket.native());
   }
   return text +

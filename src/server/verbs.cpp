@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/verbs.h"
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +13,7 @@
 #include "accel/faults.h"
 #include "base/log.h"
 #include "mock_accel.h"
+#include "server/device_faults.h"
 
 namespace mockdev::server {
 namespace {
@@ -29,14 +32,24 @@ json owner_entry(const Uuid& owner) {
   return owner.is_nil() ? json(nullptr) : json(to_string(owner));
 }
 
+/// What a PF and a VF both are at a moment.
+json moment_entry(const accel::Snapshot& now) {
+  return {
+      {"uuid", to_string(now.settings.uuid)},   {"memory", now.settings.memory.value()},
+      {"health", accel::to_string(now.health)}, {"temperature", now.temperature},
+      {"error_count", now.error_count},         {"status", now.allocated ? "allocated" : "free"},
+      {"owner", owner_entry(now.owner)},        {"faults", now.faults},
+  };
+}
+
 /// The VFs that the machine has enabled, by number.
-json vf_entries(const accel::Snapshot& pf) {
+json vf_entries(const HostedDevice& hosted, const accel::Snapshot& pf) {
   json vfs = json::array();
   for (const accel::Snapshot& vf : pf.vfs) {
-    vfs.push_back({{"uuid", to_string(vf.settings.uuid)},
-                   {"memory", vf.settings.memory.value()},
-                   {"status", vf.allocated ? "allocated" : "free"},
-                   {"owner", owner_entry(vf.owner)}});
+    const auto number = static_cast<std::uint16_t>(vfs.size());
+    json entry = moment_entry(vf);
+    entry["name"] = device_name({.device = &hosted, .vf = number});
+    vfs.push_back(std::move(entry));
   }
   return vfs;
 }
@@ -44,27 +57,21 @@ json vf_entries(const accel::Snapshot& pf) {
 json entry(const HostedDevice& hosted, const vfio_user::Server& server) {
   const auto& [node, numa, device, attach, segment, socket] = hosted.place;
   const accel::Snapshot now = hosted.accelerator->snapshot();
-  return {
+  json entry = moment_entry(now);
+  entry.update({
       {"node", node},
       {"name", device.name},
       {"numa", numa},
       {"slot", device.slot},
-      {"uuid", to_string(device.uuid)},
-      {"memory", device.memory.value()},
       {"vfs", device.vfs},
       {"capabilities", capability_names(device.capabilities)},
-      {"health", accel::to_string(now.health)},
-      {"temperature", now.temperature},
-      {"error_count", now.error_count},
-      {"status", now.allocated ? "allocated" : "free"},
-      {"owner", owner_entry(now.owner)},
-      {"faults", now.faults},
       {"attach", topology::to_string(attach)},
       {"plugged", hosted.bridge == nullptr || hosted.bridge->plugged(device.slot)},
-      {"enabled_vfs", vf_entries(now)},
+      {"enabled_vfs", vf_entries(hosted, now)},
       {"socket", socket.native()},
       {"connected", server.connected(socket)},
-  };
+  });
+  return entry;
 }
 
 Result<json> version() {
@@ -104,69 +111,35 @@ Result<std::optional<double>> number_of(const json& request, const char* name) {
   return found->get<double>();
 }
 
-/// The device that a request is about.
-Result<const HostedDevice*> device_of(const json& request, std::span<const HostedDevice> devices) {
+/// The PF or VF that a request is about.
+Result<Target> target_of(const json& request, std::span<const HostedDevice> devices) {
   const auto address = text_of(request, "device");
   if (!address) return std::unexpected(address.error());
-  return find_device(devices, **address);
+  return find_target(devices, **address);
 }
 
-Result<fabric::Bridge*> bridge_of(const HostedDevice& device) {
-  if (device.bridge != nullptr) return device.bridge;
-  return fail("{}: is attached directly, and stays; with `attach: fabric` it has a slot",
-              full_name(device.place));
-}
-
-/// What the port of a device on a fabric sees of a fault that has just come or gone.
-Result<void> show_at_slot(const HostedDevice& device, accel::SlotEffect effect) {
-  const unsigned slot = device.place.device.slot;
-  switch (effect) {
-    case accel::SlotEffect::none:
-      return {};
-    case accel::SlotEffect::link:
-      return device.bridge->set_link(slot, !device.accelerator->snapshot().link_down);
-    case accel::SlotEffect::correctable:
-      return device.bridge->report_error(slot, pci::ErrorMessage::correctable);
-    case accel::SlotEffect::nonfatal:
-      return device.bridge->report_error(slot, pci::ErrorMessage::nonfatal);
-    case accel::SlotEffect::fatal:
-      return device.bridge->report_error(slot, pci::ErrorMessage::fatal);
-  }
-  return {};
-}
-
-Result<void> inject(const json& request, const HostedDevice& device) {
+Result<void> inject_as_asked(const json& request, const Target& target) {
   const auto fault = text_of(request, "fault");
   if (!fault) return std::unexpected(fault.error());
   const auto value = number_of(request, "value");
   if (!value) return std::unexpected(value.error());
-  const auto kind = accel::find_fault(**fault);
-  if (!kind) return std::unexpected(kind.error());
-  const accel::SlotEffect effect = (*kind)->slot;
-  if (effect != accel::SlotEffect::none) {
-    if (const auto bridge = bridge_of(device); !bridge) return std::unexpected(bridge.error());
-  }
-  if (auto injected = device.accelerator->inject(**fault, *value); !injected) return injected;
-  if (auto shown = show_at_slot(device, effect); !shown) return shown;
-  log::info("{}: fault {} injected", full_name(device.place), **fault);
-  return {};
+  return inject(target, **fault, *value);
 }
 
-Result<void> heal(const json& request, const HostedDevice& device) {
+Result<void> heal_as_asked(const json& request, const Target& target) {
   const auto fault = text_of(request, "fault");
   if (!fault) return std::unexpected(fault.error());
-  const std::optional<std::string_view> name = *fault;
-  if (auto healed = device.accelerator->heal(name); !healed) return healed;
-  if (device.bridge != nullptr) {
-    if (auto shown = show_at_slot(device, accel::SlotEffect::link); !shown) return shown;
-  }
-  log::info("{}: {} healed", full_name(device.place), name.value_or("all faults"));
-  return {};
+  return heal(target, *fault);
 }
 
 /// Moves a card into or out of its slot.
-Result<void> move_card(const HostedDevice& device, Result<void> (fabric::Bridge::*move)(unsigned),
+Result<void> move_card(const Target& target, Result<void> (fabric::Bridge::*move)(unsigned),
                        std::string_view done) {
+  const HostedDevice& device = *target.device;
+  if (target.vf) {
+    return fail("{}: a VF has no slot; that of its card is {}'s", full_name(target),
+                full_name(device.place));
+  }
   const auto bridge = bridge_of(device);
   if (!bridge) return std::unexpected(bridge.error());
   const std::string name = full_name(device.place);
@@ -177,27 +150,62 @@ Result<void> move_card(const HostedDevice& device, Result<void> (fabric::Bridge:
   return {};
 }
 
-Result<void> plug(const json& /*request*/, const HostedDevice& device) {
-  return move_card(device, &fabric::Bridge::plug, "plugged in");
+Result<void> plug(const json& /*request*/, const Target& target) {
+  return move_card(target, &fabric::Bridge::plug, "plugged in");
 }
 
-Result<void> unplug(const json& /*request*/, const HostedDevice& device) {
-  return move_card(device, &fabric::Bridge::unplug, "pulled out");
+Result<void> unplug(const json& /*request*/, const Target& target) {
+  return move_card(target, &fabric::Bridge::unplug, "pulled out");
+}
+
+double in_seconds(Schedule::Clock::duration time) {
+  return std::chrono::duration<double>(std::chrono::ceil<std::chrono::milliseconds>(time)).count();
+}
+
+json seconds_or_null(const std::optional<std::chrono::milliseconds>& time) {
+  return time ? json(in_seconds(*time)) : json(nullptr);
+}
+
+json planned_entry(const Schedule::Entry& entry, Schedule::Clock::time_point now) {
+  const topology::PlannedFault& fault = *entry.fault;
+  json row = {
+      {"node", entry.target.device->place.node},
+      {"device", device_name(entry.target)},
+      {"fault", fault.kind->name},
+      {"value", nullptr},
+      {"at", in_seconds(fault.at)},
+      {"for", seconds_or_null(fault.lasts)},
+      {"every", seconds_or_null(fault.every)},
+      {"on", entry.on},
+      {"next", nullptr},
+  };
+  if (fault.kind->value) row["value"] = fault.value;
+  if (entry.next) row["next"] = std::max(in_seconds(*entry.next - now), 0.0);
+  return row;
+}
+
+/// The faults that the topology file has planned.
+Result<json> planned(const Schedule& schedule) {
+  const auto now = Schedule::Clock::now();
+  json rows = json::array();
+  for (const Schedule::Entry& entry : schedule.entries()) rows.push_back(planned_entry(entry, now));
+  return json{{"schedule", std::move(rows)}};
 }
 
 }  // namespace
 
 std::vector<control::Verb> control_verbs(std::span<const HostedDevice> devices,
-                                         const vfio_user::Server& server) {
+                                         const vfio_user::Server& server,
+                                         const Schedule& schedule) {
   /// Does something to one device and replies with what the device is then.
   const auto on_device = [devices, &server](auto change) {
     return [devices, &server, change](const json& request) -> Result<json> {
-      const auto device = device_of(request, devices);
-      if (!device) return std::unexpected(device.error());
-      if (auto changed = change(request, **device); !changed) {
+      const auto target = target_of(request, devices);
+      if (!target) return std::unexpected(target.error());
+      if (auto changed = change(request, *target); !changed) {
         return std::unexpected(changed.error());
       }
-      return json{{"device", entry(**device, server)}};
+      return json{{"device", entry(*target->device, server)}};
     };
   };
   const auto list = [devices, &server](const json&) -> Result<json> {
@@ -213,8 +221,11 @@ std::vector<control::Verb> control_verbs(std::span<const HostedDevice> devices,
       {.name = "version", .arguments = {}, .run = [](const json&) { return version(); }},
       {.name = "list", .arguments = {}, .run = list},
       {.name = "faults", .arguments = {}, .run = [](const json&) { return faults(); }},
-      {.name = "fault", .arguments = {device, fault, value}, .run = on_device(inject)},
-      {.name = "heal", .arguments = {device, fault_or_all}, .run = on_device(heal)},
+      {.name = "schedule",
+       .arguments = {},
+       .run = [&schedule](const json&) { return planned(schedule); }},
+      {.name = "fault", .arguments = {device, fault, value}, .run = on_device(inject_as_asked)},
+      {.name = "heal", .arguments = {device, fault_or_all}, .run = on_device(heal_as_asked)},
       {.name = "plug", .arguments = {device}, .run = on_device(plug)},
       {.name = "unplug", .arguments = {device}, .run = on_device(unplug)},
   };
