@@ -5,6 +5,7 @@
  * pci.c		binds, resets and unbinds a bridge
  * segment.c		the PCI segment behind it: configuration space, window, number
  * interrupts.c		interrupts of the segment's functions, out of the bridge's own
+ * watch.c		notices that the bridge has died, and takes it off the machine
  */
 #ifndef MOCK_FABRIC_DRV_H
 #define MOCK_FABRIC_DRV_H
@@ -15,6 +16,7 @@
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/pci-ecam.h>
+#include <linux/workqueue.h>
 
 #include "mock_accel.h"
 #include "mock_accel_fabric.h"
@@ -50,6 +52,7 @@ struct mock_fabric_vector {
  * @config: its BAR 0, the segment's configuration space
  * @buses: buses that @config has room for
  * @offline: bit 0: do not access @config. The bridge does not answer, or is being reset
+ * @watch: asks the bridge now and then whether it is still there
  * @bus_numbers: 0 to @buses - 1
  * @window: BAR 2, as the root bus has it: addresses of the functions on the segment
  * @sysdata: the architecture's part of each bus of the segment
@@ -67,6 +70,7 @@ struct mock_fabric {
 	void __iomem *config;
 	unsigned int buses;
 	unsigned long offline;
+	struct delayed_work watch;
 
 	struct resource bus_numbers;
 	struct resource window;
@@ -83,11 +87,19 @@ struct mock_fabric {
 
 /* pci.c */
 bool mock_fabric_answers(struct mock_fabric *fabric);
+struct mock_fabric *mock_fabric_of_bridge(struct pci_dev *pdev);
 
 /* segment.c */
 int mock_fabric_segment_add(struct mock_fabric *fabric, int wanted);
 void mock_fabric_segment_unbind(struct mock_fabric *fabric);
 void mock_fabric_segment_remove(struct mock_fabric *fabric);
+
+/* watch.c */
+int mock_fabric_watch_init(void);
+void mock_fabric_watch_exit(void);
+void mock_fabric_watch_start(struct mock_fabric *fabric);
+void mock_fabric_watch_pause(struct mock_fabric *fabric);
+void mock_fabric_watch_resume(struct mock_fabric *fabric);
 
 /* interrupts.c */
 int mock_fabric_interrupts_init(struct mock_fabric *fabric);

@@ -25,7 +25,7 @@ bool mock_fabric_answers(struct mock_fabric *fabric)
 	/* The core has said itself that a bridge was pulled out. */
 	if (!test_and_set_bit(MOCK_FABRIC_OFFLINE, &fabric->offline) &&
 	    !pci_channel_offline(fabric->pdev))
-		dev_err(&fabric->pdev->dev, "bridge does not answer (reads all ones): its segment is out of use until it is reset or removed\n");
+		dev_err(&fabric->pdev->dev, "bridge does not answer (reads all ones): its segment is out of use\n");
 	return false;
 }
 
@@ -148,6 +148,7 @@ static int mock_fabric_probe(struct pci_dev *pdev, const struct pci_device_id *i
 		return err;
 	}
 	pci_set_drvdata(pdev, fabric);
+	mock_fabric_watch_start(fabric);
 	return 0;
 }
 
@@ -155,6 +156,7 @@ static void mock_fabric_remove(struct pci_dev *pdev)
 {
 	struct mock_fabric *fabric = pci_get_drvdata(pdev);
 
+	mock_fabric_watch_pause(fabric);
 	/* The segment of a dead bridge is taken down without asking each of its functions. */
 	mock_fabric_answers(fabric);
 	mock_fabric_segment_unbind(fabric);
@@ -166,12 +168,16 @@ static void mock_fabric_reset_prepare(struct pci_dev *pdev)
 {
 	struct mock_fabric *fabric = pci_get_drvdata(pdev);
 
+	mock_fabric_watch_pause(fabric);
 	set_bit(MOCK_FABRIC_OFFLINE, &fabric->offline);
 }
 
 static void mock_fabric_reset_done(struct pci_dev *pdev)
 {
-	mock_fabric_program(pci_get_drvdata(pdev));
+	struct mock_fabric *fabric = pci_get_drvdata(pdev);
+
+	mock_fabric_program(fabric);
+	mock_fabric_watch_resume(fabric);
 }
 
 /* Before the core restores the functions of the segment, which it does in the same phase. */
@@ -209,13 +215,24 @@ static struct pci_driver mock_fabric_pci_driver = {
 	},
 };
 
+/* Under the device lock of @pdev. NULL: it is not bound to this driver, or not any more. */
+struct mock_fabric *mock_fabric_of_bridge(struct pci_dev *pdev)
+{
+	return pci_dev_driver(pdev) == &mock_fabric_pci_driver ? pci_get_drvdata(pdev) : NULL;
+}
+
 static int __init mock_fabric_init(void)
 {
 	int err;
 
+	err = mock_fabric_watch_init();
+	if (err)
+		return err;
 	pci_lock_rescan_remove();
 	err = pci_register_driver(&mock_fabric_pci_driver);
 	pci_unlock_rescan_remove();
+	if (err)
+		mock_fabric_watch_exit();
 	return err;
 }
 module_init(mock_fabric_init);
@@ -243,6 +260,7 @@ static void __exit mock_fabric_exit(void)
 	pci_lock_rescan_remove();
 	pci_unregister_driver(&mock_fabric_pci_driver);
 	pci_unlock_rescan_remove();
+	mock_fabric_watch_exit();
 }
 module_exit(mock_fabric_exit);
 
