@@ -194,12 +194,14 @@ class Agent {
       const auto server = ask_until_answered(
           [&] { return look_at_server(**client, settings_.common); }, interrupt_);
       if (!server) break;
-      const auto kubelet = ask_until_answered(
-          [&] { return kubelet_minor(**client, *server, settings_.node); }, interrupt_);
-      if (!kubelet) break;
+      const auto node = ask_until_answered(
+          [&] { return look_at_node(**client, *server, settings_.node, settings_.common.driver); },
+          interrupt_);
+      if (!node) break;
+      partitioner_.set_vfs(node->vfs.value_or(settings_.vfs));
       log::info("node={}: resource.k8s.io/{}, API server 1.{}, kubelet 1.{}", settings_.node,
-                server->api_version, server->minor, *kubelet);
-      if (auto served = serve(**client, *server, *kubelet); !served) return served;
+                server->api_version, server->minor, node->kubelet_minor);
+      if (auto served = serve(**client, *server, node->kubelet_minor); !served) return served;
     }
     log::info("stopping");
     return {};

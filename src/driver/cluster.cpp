@@ -12,6 +12,7 @@
 #include "kube/api_versions.h"
 #include "kube/config.h"
 #include "kube/json_access.h"
+#include "mock_accel.h"
 
 namespace mockdev::driver {
 namespace {
@@ -28,6 +29,19 @@ std::optional<int> minor_of(std::string_view version) {
       std::from_chars(version.data(), version.data() + version.size(), minor);
   if (error != std::errc{}) return std::nullopt;
   return minor;
+}
+
+std::optional<unsigned> vfs_label(const nlohmann::json& node, const dra::DriverName& driver) {
+  const std::string label = driver.text() + "/vfs";
+  const std::string text = kube::text_at(node, {"metadata", "labels", label});
+  if (text.empty()) return std::nullopt;
+  unsigned vfs = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, vfs);
+  if (error == std::errc{} && rest == end && vfs <= MOCK_ACCEL_MAX_VFS) return vfs;
+  log::error("label {}={} of this Node is not a number from 0 to {}, and is left aside", label,
+             text, MOCK_ACCEL_MAX_VFS);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -66,12 +80,14 @@ bool has_changed(kube::Api& api, const CommonSettings& settings, const Server& s
   return true;
 }
 
-Result<int> kubelet_minor(kube::Api& api, const Server& server, const dra::NodeName& node) {
+Result<NodeFacts> look_at_node(kube::Api& api, const Server& server, const dra::NodeName& node,
+                               const dra::DriverName& driver) {
   const auto object =
       api.get({.version = "v1", .plural = "nodes", .name = node.text()}, {.timeout = kPatience});
   if (!object) return std::unexpected(to_error(object.error()));
-  return minor_of(kube::text_at(*object, {"status", "nodeInfo", "kubeletVersion"}))
-      .value_or(server.minor);
+  const auto minor = minor_of(kube::text_at(*object, {"status", "nodeInfo", "kubeletVersion"}));
+  return NodeFacts{.kubelet_minor = minor.value_or(server.minor),
+                   .vfs = vfs_label(*object, driver)};
 }
 
 }  // namespace mockdev::driver

@@ -39,10 +39,17 @@ struct Server {
 [[nodiscard]] bool has_changed(kube::Api& api, const CommonSettings& settings,
                                const Server& server);
 
-/// The minor version of a node's kubelet; the server's where the Node does not say. Fails if there
-/// is no Node of that name yet.
-[[nodiscard]] Result<int> kubelet_minor(kube::Api& api, const Server& server,
-                                        const dra::NodeName& node);
+/// What a Node object tells its agent.
+struct NodeFacts {
+  int kubelet_minor;            ///< the server's where the Node does not say
+  std::optional<unsigned> vfs;  ///< its label DRIVER/vfs: into how many VFs PFs are divided
+};
+
+/// Asks for a Node. Fails if there is none of that name yet. A label that is no number is as none,
+/// and the log says so.
+[[nodiscard]] Result<NodeFacts> look_at_node(kube::Api& api, const Server& server,
+                                             const dra::NodeName& node,
+                                             const dra::DriverName& driver);
 
 /// Asks until there is an answer, more and more slowly. None: the interrupt came first.
 template <typename Question>

@@ -34,13 +34,26 @@ class ClusterApi final : public dra::FakeApi {
 
 const Server k136{.api_version = "v1", .minor = 36};
 
+Result<NodeFacts> look(kube::Api& api, const Server& server, const std::string& node = "n1") {
+  return look_at_node(api, server, dra::NodeName(node), dra::DriverName("accel.example.com"));
+}
+
+/// The number of VFs that a Node with this label wants.
+std::optional<unsigned> vfs_of(const std::string& label) {
+  const json labels = {{"accel.example.com/vfs", label}};
+  ClusterApi api(json{{"metadata", {{"labels", labels}}}});
+  const auto node = look(api, k136);
+  EXPECT_TRUE(node);
+  return node->vfs;
+}
+
 TEST(ClusterTest, KnowsItsVersions) {
   ClusterApi api(json::parse(R"({"status": {"nodeInfo": {"kubeletVersion": "v1.34.1+vendor"}}})"));
   const auto server = look_at_server(api, {});
   ASSERT_TRUE(server) << server.error().message;
   EXPECT_EQ(server->api_version, "v1");
   EXPECT_EQ(server->minor, 36);
-  EXPECT_EQ(kubelet_minor(api, *server, dra::NodeName("n1")).value(), 34);
+  EXPECT_EQ(look(api, *server)->kubelet_minor, 34);
 }
 
 TEST(ClusterTest, AVersionThatIsAskedForIsTaken) {
@@ -52,14 +65,29 @@ TEST(ClusterTest, AVersionThatIsAskedForIsTaken) {
 
 TEST(ClusterTest, ANodeThatDoesNotSayIsTakenForTheServersAge) {
   ClusterApi api(json::object());
-  EXPECT_EQ(kubelet_minor(api, k136, dra::NodeName("n1")).value(), 36);
+  EXPECT_EQ(look(api, k136)->kubelet_minor, 36);
 }
 
 TEST(ClusterTest, WithoutTheNodeThereIsNothingToDoYet) {
   ClusterApi api(json::object());
-  const auto kubelet = kubelet_minor(api, k136, dra::NodeName("n2"));
-  ASSERT_FALSE(kubelet);
-  EXPECT_THAT(kubelet.error().message, HasSubstr("nodes n2"));
+  const auto node = look(api, k136, "n2");
+  ASSERT_FALSE(node);
+  EXPECT_THAT(node.error().message, HasSubstr("nodes n2"));
+}
+
+TEST(ClusterTest, ALabelOfTheNodeSaysHowManyVfsItsDevicesHave) {
+  EXPECT_EQ(vfs_of("8"), 8U);
+  EXPECT_EQ(vfs_of("0"), 0U);
+  ClusterApi api(json::object());
+  EXPECT_EQ(look(api, k136)->vfs, std::nullopt);
+}
+
+TEST(ClusterTest, ALabelThatMakesNoSenseIsAsNone) {
+  for (const char* const label : {"many", "65", "-1", "4.5", "4 "}) {
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(vfs_of(label), std::nullopt) << label;
+    EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("not a number from 0 to 64"));
+  }
 }
 
 }  // namespace

@@ -19,6 +19,9 @@ class Partitioner {
   /// `accelerators` outlives this object.
   Partitioner(discovery::Accelerators& accelerators, unsigned vfs);
 
+  /// Another number, for what is not divided yet.
+  void set_vfs(unsigned vfs) { vfs_ = vfs; }
+
   /// Divides what has to be divided; the kernel then tells of the VFs as of all new devices. Says
   /// once, not each time, what could not be, and tries again at the next call.
   void divide(std::span<const discovery::Device> devices);

@@ -49,6 +49,13 @@ TEST_F(Partition, LeavesAloneWhatIsDividedOrHeld) {
   EXPECT_THAT(machine_.enabled, IsEmpty());
 }
 
+TEST_F(Partition, TakesAnotherNumberForWhatIsWhole) {
+  Partitioner partitioner(machine_, 0);
+  partitioner.set_vfs(2);
+  divide(partitioner);
+  EXPECT_THAT(machine_.enabled, ElementsAre(Pair("mock0", 2)));
+}
+
 TEST_F(Partition, DividesNothingUnlessItIsTold) {
   Partitioner partitioner(machine_, 0);
   divide(partitioner);

@@ -243,3 +243,15 @@ def test_waits_for_the_api_server_and_lives(agent, tmp_path):
     assert agent.page("/healthz")[0] == 200
     assert agent.page("/readyz")[0] == 503
     assert agent.stop() == 0
+
+
+def test_a_label_of_the_node_says_how_pfs_are_divided(agent, plane):
+    """It goes before the flag, which is the same on all nodes."""
+    agent.sysfs.set("mock0", "sriov_totalvfs", 8)
+    agent.sysfs.set("mock0", "sriov_numvfs", 0)
+    plane.kubectl("label", "node", agent.node, f"{DRIVER}/vfs=4")
+    agent.start("--vfs", "2")
+    agent.kubelet()
+    agent.ready()
+    numvfs = agent.sysfs.class_folder / "mock0" / "sriov_numvfs"
+    eventually(lambda: numvfs.read_text() == "4\n", "four VFs", PATIENCE)

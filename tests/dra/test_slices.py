@@ -81,6 +81,10 @@ def test_a_pf_shares_counters_with_its_vfs(agent, slices):
             for name, device in slices.devices().items() if "consumesCounters" in device}
     assert used == {"mock0": "2", "mock0-vf0": "1", "mock0-vf1": "1"}
     assert slices.devices()["mock0-vf1"]["attributes"][f"{DRIVER}/physfn"] == {"string": "mock0"}
+    # What ails one VF is said of that one.
+    agent.sysfs.set("mock0_vf1", "health", "failed")
+    eventually(lambda: [name for name, device in slices.devices().items() if "taints" in device]
+               == ["mock0-vf1"], "the taint", PATIENCE)
 
 
 def test_without_shared_counters_a_pf_with_vfs_leaves_its_slice(agent, slices):
