@@ -4,6 +4,7 @@
 #include <array>
 #include <concepts>
 #include <limits>
+#include <span>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -110,15 +111,11 @@ struct Member {
   Result<void> (*read)(const json& value, Accelerator& into);
 };
 
-constexpr std::array<Member, 17> kMembers = {{
-    {"node", [](auto& v, auto& a) { return store(as_text(v), a.node); }},
+/// Of PFs and VFs.
+constexpr std::array<Member, 9> kMembers = {{
     {"name", [](auto& v, auto& a) { return store(as_text(v), a.name); }},
-    {"numa", [](auto& v, auto& a) { return store(as<unsigned>(v), a.numa_node); }},
-    {"slot", [](auto& v, auto& a) { return store(as<unsigned>(v), a.slot); }},
     {"uuid", [](auto& v, auto& a) { return store(as_parsed(v, parse_uuid), a.uuid); }},
     {"memory", [](auto& v, auto& a) { return store(as<std::uint64_t>(v), a.memory); }},
-    {"capabilities", [](auto& v, auto& a) { return store(as_capabilities(v), a.capabilities); }},
-    {"vfs", [](auto& v, auto& a) { return store(as<unsigned>(v), a.vfs.total); }},
     {"status",
      [](auto& v, auto& a) {
        return store(as_parsed(v, discovery::parse_status), a.readings->status);
@@ -133,11 +130,32 @@ constexpr std::array<Member, 17> kMembers = {{
      [](auto& v, auto& a) { return store(as<std::int32_t>(v), a.readings->temperature); }},
     {"error_count",
      [](auto& v, auto& a) { return store(as<std::uint32_t>(v), a.readings->error_count); }},
+    {"faults", [](auto& v, auto& a) { return store(as_texts(v), a.faults); }},
+}};
+
+/// Of PFs alone; what a VF's are follows from them.
+constexpr std::array<Member, 8> kPfMembers = {{
+    {"node", [](auto& v, auto& a) { return store(as_text(v), a.node); }},
+    {"numa", [](auto& v, auto& a) { return store(as<unsigned>(v), a.numa_node); }},
+    {"slot", [](auto& v, auto& a) { return store(as<unsigned>(v), a.slot); }},
+    {"capabilities", [](auto& v, auto& a) { return store(as_capabilities(v), a.capabilities); }},
+    {"vfs", [](auto& v, auto& a) { return store(as<unsigned>(v), a.vfs.total); }},
     {"connected", [](auto& v, auto& a) { return store(as_bool(v), a.connected); }},
     {"plugged", [](auto& v, auto& a) { return store(as_bool(v), a.plugged); }},
     {"enabled_vfs", [](auto& v, auto& a) { return store(as_count(v), a.vfs.enabled); }},
-    {"faults", [](auto& v, auto& a) { return store(as_texts(v), a.faults); }},
 }};
+
+Result<void> read_members(const json& element, std::span<const Member> members,
+                          Accelerator& accelerator) {
+  for (const Member& member : members) {
+    const auto found = element.find(member.name);
+    if (found == element.end()) return fail("{} is missing", member.name);
+    if (auto read = member.read(*found, accelerator); !read) {
+      return with_context(member.name, read.error());
+    }
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -219,14 +237,29 @@ Accelerator from_kernel(const discovery::Device& device) {
 Result<Accelerator> from_server(const json& element) {
   Accelerator accelerator;
   accelerator.readings.emplace();
-  for (const Member& member : kMembers) {
-    const auto found = element.find(member.name);
-    if (found == element.end()) return fail("{} is missing", member.name);
-    if (auto read = member.read(*found, accelerator); !read) {
-      return with_context(member.name, read.error());
+  for (const std::span<const Member> members :
+       {std::span<const Member>(kMembers), std::span<const Member>(kPfMembers)}) {
+    if (auto read = read_members(element, members, accelerator); !read) {
+      return std::unexpected(read.error());
     }
   }
   return accelerator;
+}
+
+Result<std::vector<Accelerator>> vfs_from_server(const json& element, const Accelerator& pf) {
+  std::vector<Accelerator> vfs;
+  for (const json& vf_element : element.at("enabled_vfs")) {
+    Accelerator vf = pf;
+    vf.kind = discovery::Kind::vf;
+    vf.physfn = pf.name;
+    vf.vfs = {};
+    vf.readings.emplace();
+    if (auto read = read_members(vf_element, kMembers, vf); !read) {
+      return with_context(fmt::format("enabled_vfs[{}]", vfs.size()), read.error());
+    }
+    vfs.push_back(std::move(vf));
+  }
+  return vfs;
 }
 
 }  // namespace mockdev::cli

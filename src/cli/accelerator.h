@@ -56,4 +56,9 @@ struct Accelerator {
 /// another type or range than docs/server.md says.
 [[nodiscard]] Result<Accelerator> from_server(const nlohmann::json& element);
 
+/// The VFs that such an element says its device has, which from_server() made `pf` of. Fails as
+/// that does, on the first that is wrong.
+[[nodiscard]] Result<std::vector<Accelerator>> vfs_from_server(const nlohmann::json& element,
+                                                               const Accelerator& pf);
+
 }  // namespace mockdev::cli

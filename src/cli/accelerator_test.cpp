@@ -106,6 +106,36 @@ TEST(AcceleratorOfServer, LacksNothing) {
   EXPECT_FALSE(from_server(json(nullptr)));
 }
 
+TEST(AcceleratorOfServer, HasItsVfsBesideIt) {
+  json with_vf = element();
+  with_vf["enabled_vfs"] = {{{"name", "mock1_vf0"},
+                             {"uuid", "223e4567-e89b-12d3-a456-426614174000"},
+                             {"memory", 1073741824},
+                             {"health", "failed"},
+                             {"temperature", 45000},
+                             {"error_count", 0},
+                             {"status", "free"},
+                             {"owner", nullptr},
+                             {"faults", {"failed"}}}};
+  const auto vfs = vfs_from_server(with_vf, *from_server(with_vf));
+  ASSERT_TRUE(vfs) << vfs.error().message;
+  ASSERT_EQ(vfs->size(), 1);
+  const Accelerator& vf = vfs->front();
+  EXPECT_EQ(qualified_name(vf), "node0/mock1_vf0");
+  EXPECT_EQ(vf.kind, discovery::Kind::vf);
+  EXPECT_EQ(vf.physfn, "mock1");
+  EXPECT_EQ(vf.slot, 2U);
+  EXPECT_EQ(vf.memory, 1_GiB);
+  EXPECT_EQ(vf.health, discovery::Health::failed);
+  EXPECT_EQ(vf.readings->status, discovery::Status::free);
+  EXPECT_EQ(vf.readings->owner, std::nullopt);
+  EXPECT_THAT(vf.faults, ElementsAre("failed"));
+  EXPECT_EQ(vf.vfs.total, 0U);
+  with_vf["enabled_vfs"][0].erase("health");
+  EXPECT_EQ(vfs_from_server(with_vf, *from_server(with_vf)).error().message,
+            "enabled_vfs[0]: health is missing");
+}
+
 TEST(Accelerator, CapabilitiesThatHaveNoNameAreShownByTheirBit) {
   EXPECT_THAT(capability_names(0x80000003), ElementsAre("compute", "encryption", "bit31"));
   EXPECT_TRUE(capability_names(0).empty());

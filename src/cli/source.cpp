@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include <fmt/ranges.h>
@@ -47,6 +48,17 @@ std::string name_of(const nlohmann::json& element) {
   return name != element.end() && name->is_string() ? name->get<std::string>() : "a device";
 }
 
+/// A device of the server's list, and its VFs; nothing if there is something wrong with any.
+Result<void> add_with_vfs(const nlohmann::json& element, std::vector<Accelerator>& devices) {
+  auto pf = from_server(element);
+  if (!pf) return std::unexpected(pf.error());
+  auto vfs = vfs_from_server(element, *pf);
+  if (!vfs) return std::unexpected(vfs.error());
+  devices.push_back(*std::move(pf));
+  std::ranges::move(*vfs, std::back_inserter(devices));
+  return {};
+}
+
 Result<Listing> list_server(const fs::path& control) {
   auto client = control::Client::connect(control);
   if (!client) return std::unexpected(client.error());
@@ -61,12 +73,8 @@ Result<Listing> list_server(const fs::path& control) {
                 control.native());
   }
   for (const auto& element : *devices) {
-    auto accelerator = from_server(element);
-    if (accelerator) {
-      listing.devices.push_back(std::move(*accelerator));
-    } else {
-      listing.problems.push_back(
-          {.device = name_of(element), .message = accelerator.error().message});
+    if (auto added = add_with_vfs(element, listing.devices); !added) {
+      listing.problems.push_back({.device = name_of(element), .message = added.error().message});
     }
   }
   return listing;

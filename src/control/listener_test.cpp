@@ -165,5 +165,18 @@ TEST_F(ListenerTest, GivesTheQuietestClientsPlaceToANewOne) {
   EXPECT_EQ(receive(clients.back()), echoed("still here"));
 }
 
+TEST(ListenerChore, IsDoneAgainWhenItIsDue) {
+  const TemporaryFolder folder;
+  auto listener = Listener::bind(folder.path() / "control.sock");
+  ASSERT_TRUE(listener);
+  const UniqueFd stop(::eventfd(0, EFD_CLOEXEC));
+  int times = 0;
+  listener->serve({}, stop.get(), [&]() -> std::optional<std::chrono::steady_clock::time_point> {
+    if (++times == 3) ::eventfd_write(stop.get(), 1);
+    return std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+  });
+  EXPECT_EQ(times, 3);
+}
+
 }  // namespace
 }  // namespace mockdev::control

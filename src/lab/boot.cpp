@@ -89,4 +89,16 @@ Result<void> check_report(const GuestReport& report, const RunFolder& folder, co
               guest_says("dmesg | grep -i mock | tail -n 5"));
 }
 
+Result<void> wait_until_up(const RunFolder& folder, const NodeState& node, Clock::time_point end,
+                           const Interrupt& interrupt, Progress& progress,
+                           const std::function<Result<void>(const ProcessId&)>& record) {
+  const auto report = wait_for_report(folder, node, end, interrupt);
+  if (!report) return std::unexpected(report.error());
+  progress.note("opening a connection");
+  if (auto open = open_shared_connection(folder, node, end, interrupt, record); !open) {
+    return open;
+  }
+  return check_report(*report, folder, node, interrupt);
+}
+
 }  // namespace mockdev::lab

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/process.h"
+#include "lab/progress.h"
 #include "lab/run_folder.h"
 #include "lab/state.h"
 
@@ -41,5 +42,11 @@ struct GuestReport {
 /// which the shared connection must be open.
 [[nodiscard]] Result<void> check_report(const GuestReport& report, const RunFolder& folder,
                                         const NodeState& node, const Interrupt& interrupt);
+
+/// All of it: from power-on until the guest has its devices and commands reach it.
+[[nodiscard]] Result<void> wait_until_up(
+    const RunFolder& folder, const NodeState& node, std::chrono::steady_clock::time_point end,
+    const Interrupt& interrupt, Progress& progress,
+    const std::function<Result<void>(const ProcessId&)>& record);
 
 }  // namespace mockdev::lab

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "lab/actions.h"
 #include "lab/boot.h"
 #include "lab/file_lock.h"
 #include "lab/last_words.h"
@@ -25,27 +26,6 @@ namespace mockdev::lab {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// A step of `up`: its title, and what does it. The text that comes back is its outcome.
-struct Action {
-  std::string title;
-  std::function<Result<std::string>()> perform;
-};
-
-Result<void> carry_out(const Action& action, Progress& progress) {
-  const auto begin = Clock::now();
-  const auto elapsed = [begin] {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
-  };
-  progress.started(action.title);
-  const auto outcome = action.perform();
-  if (!outcome) {
-    progress.failed(elapsed());
-    return with_context(action.title, outcome.error());
-  }
-  progress.finished(*outcome, elapsed());
-  return {};
-}
 
 unsigned device_count(const topology::Node& node) {
   std::size_t count = 0;
@@ -256,28 +236,20 @@ class Launch {
 
   Result<std::string> start_machine(std::size_t node) {
     const MachineFolder machine = plan_.folder().machine(state_.nodes[node].name);
-    const auto qemu =
-        start(plan_.machine(node), machine.qemu_log(), recorder(state_.nodes[node].qemu));
+    const Command command = plan_.machine(node);
+    state_.nodes[node].command = command.argv;
+    const auto qemu = start(command, machine.qemu_log(), recorder(state_.nodes[node].qemu));
     if (!qemu) return std::unexpected(qemu.error());
     power_on_.push_back(Clock::now());
     return std::string(to_string(state_.accelerator));
   }
 
   Result<std::string> boot(std::size_t node) {
-    const RunFolder& folder = plan_.folder();
     NodeState& machine = state_.nodes[node];
     const auto end = power_on_.at(node) + options_.boot_timeout;
-    const auto report = wait_for_report(folder, machine, end, work_.interrupt);
-    if (!report) return std::unexpected(report.error());
-    work_.progress.note("opening a connection");
-    if (auto open =
-            open_shared_connection(folder, machine, end, work_.interrupt, recorder(machine.ssh));
-        !open) {
-      return std::unexpected(open.error());
-    }
-    if (auto complete = check_report(*report, folder, machine, work_.interrupt); !complete) {
-      return std::unexpected(complete.error());
-    }
+    auto up = wait_until_up(plan_.folder(), machine, end, work_.interrupt, work_.progress,
+                            recorder(machine.ssh));
+    if (!up) return std::unexpected(up.error());
     return fmt::format("{} devices", machine.devices);
   }
 
@@ -319,9 +291,7 @@ Result<FileLock> claim(const RunFolder& folder) {
 Result<void> launch(const Plan& plan, const UpOptions& options, const Work& work) {
   Launch launch(plan, options, work);
   Result<void> done = write_state(plan.folder(), launch.state());
-  for (const Action& action : launch.actions()) {
-    if (done) done = carry_out(action, work.progress);
-  }
+  if (done) done = carry_out(launch.actions(), work.progress);
   if (done) done = launch.finish();
   if (done) return {};
   if (auto gone = tear_down(plan.folder(), launch.state()); !gone) {
@@ -429,10 +399,7 @@ Result<void> down(std::string_view name, Progress& progress, std::chrono::second
                        const auto gone = tear_down(*folder, **state);
                        return gone ? Result<std::string>("") : std::unexpected(gone.error());
                      }});
-  for (const Action& action : actions) {
-    if (auto done = carry_out(action, progress); !done) return done;
-  }
-  return {};
+  return carry_out(actions, progress);
 }
 
 }  // namespace mockdev::lab

@@ -84,6 +84,13 @@ struct UpOptions {
 [[nodiscard]] Result<void> down(std::string_view name, Progress& progress,
                                 std::chrono::seconds grace = std::chrono::seconds{20});
 
+/// Starts the device server and the machines of a lab that have died. With the server, all machines
+/// are switched off and on, since QEMU does not connect to a server a second time; what they had on
+/// their disks is gone, as after `up`. Nothing is done to a lab that lacks nothing. Fails where a
+/// part of the control plane has died. SIGINT and the like end it; a second call goes on.
+[[nodiscard]] Result<void> repair(std::string_view name, std::chrono::seconds boot_timeout,
+                                  Progress& progress);
+
 enum class State : std::uint8_t {
   starting,  ///< an `up` is at work
   running,   ///< the server, all guests and all of the control plane run

@@ -25,6 +25,22 @@ std::string disk_size(const fs::path& program, ByteCount additions) {
 
 }  // namespace
 
+std::string vf_rules(const std::vector<topology::Node>& nodes) {
+  std::string rules;
+  for (const topology::Node& node : nodes) {
+    for (const topology::NumaNode& numa : node.numa) {
+      for (const topology::Device& device : numa.devices) {
+        if (device.numvfs == 0) continue;
+        rules += fmt::format(
+            "ACTION==\"add\", SUBSYSTEM==\"mock-accel\", ATTR{{uuid}}==\"{}\", "
+            "ATTR{{sriov_numvfs}}=\"{}\"\n",
+            device.uuid, device.numvfs);
+      }
+    }
+  }
+  return rules;
+}
+
 std::vector<Preparation> payload_preparations(const Installation& installation,
                                               const Builder& builder, const fs::path& modules,
                                               const PayloadAdditions& additions,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -12,6 +13,7 @@
 #include "lab/preparation.h"
 #include "lab/run_folder.h"
 #include "lab/tools.h"
+#include "topology/topology.h"
 
 namespace mockdev::lab {
 
@@ -20,6 +22,10 @@ struct PayloadAdditions {
   std::vector<Preparation> preparations;
   ByteCount size;
 };
+
+/// The rules for udev, in a guest, that enable the VFs which a topology wants enabled (numvfs), by
+/// the UUIDs of the devices. Empty: none.
+[[nodiscard]] std::string vf_rules(const std::vector<topology::Node>& nodes);
 
 /// What makes folder.payload_disk() from this program, the modules in a folder and the additions.
 /// The guest finds it by its label and runs `start` on it.

@@ -278,6 +278,10 @@ void Plan::add_machine_preparations(std::vector<Preparation>& all) const {
     additions = {.preparations = node_preparations(installation_, image(), control_plane()),
                  .size = node_payload_size(control_plane())};
   }
+  if (std::string rules = vf_rules(nodes_); !rules.empty()) {
+    additions.preparations.emplace_back(
+        FileText{.path = folder_.payload() / "vfs.rules", .text = std::move(rules)});
+  }
   for (Preparation& one : payload_preparations(
            installation_, builder_, module_cache().folder(modules_recipe_), additions, folder_)) {
     all.push_back(std::move(one));

@@ -39,14 +39,19 @@ Accelerator parse_accelerator(std::string_view text) {
 }
 
 Json node_json(const NodeState& node) {
-  return {{"name", node.name}, {"devices", node.devices}, {"qemu", node.qemu}, {"ssh", node.ssh}};
+  return {{"name", node.name},
+          {"devices", node.devices},
+          {"qemu", node.qemu},
+          {"ssh", node.ssh},
+          {"command", node.command}};
 }
 
 NodeState node_of(const Json& json) {
   return {.name = json.at("name").get<std::string>(),
           .devices = json.at("devices").get<unsigned>(),
           .qemu = json.at("qemu").get<ProcessId>(),
-          .ssh = json.at("ssh").get<ProcessId>()};
+          .ssh = json.at("ssh").get<ProcessId>(),
+          .command = json.at("command").get<std::vector<std::string>>()};
 }
 
 Json kubernetes_json(const KubernetesState& kubernetes) {

@@ -21,7 +21,8 @@ struct NodeState {
   std::string name;
   unsigned devices = 0;
   ProcessId qemu = {};
-  ProcessId ssh = {};  ///< keeps the connection that commands share
+  ProcessId ssh = {};                     ///< keeps the connection that commands share
+  std::vector<std::string> command = {};  ///< QEMU's, which starts it again
 
   bool operator==(const NodeState&) const = default;
 };

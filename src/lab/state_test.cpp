@@ -22,7 +22,8 @@ LabState a_state() {
           .nodes = {{.name = "node0",
                      .devices = 4,
                      .qemu = {.pid = 20, .start_time = 21},
-                     .ssh = {.pid = 30, .start_time = 31}},
+                     .ssh = {.pid = 30, .start_time = 31},
+                     .command = {"qemu", "-name", "a b"}},
                     {.name = "node1", .devices = 0}},
           .kubernetes = KubernetesState{
               .version = "1.36.3",

@@ -124,7 +124,7 @@ Result<fs::path> control_socket(std::string_view name) {
   if (!lab) return std::unexpected(lab.error());
   if (lab->nodes.empty()) return fail("lab {}: has no machines, and so no devices", name);
   if (!lab->server_running) {
-    return fail("lab {}: its device server does not run; mock-device down cleans up", name);
+    return fail("lab {}: its device server does not run; mock-device repair starts it anew", name);
   }
   return lab->control_socket;
 }

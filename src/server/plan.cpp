@@ -288,7 +288,8 @@ std::string describe(const Plan& plan) {
     text += fmt::format("{}/{} numa{} slot {}: {}, {}, {} VFs, {}", node, device.name, numa,
                         device.slot, device.uuid, device.memory, device.vfs,
                         capability_text(device.capabilities));
-    if (!device.faults.empty()) text += fmt::format(", {} planned faults", device.faults.size());
+    const std::size_t planned = device.faults.size();
+    if (planned > 0) text += fmt::format(", {} planned fault{}", planned, planned == 1 ? "" : "s");
     text += socket.empty() ? "\n" : fmt::format(", {}\n", socket.native());
   }
   return text +

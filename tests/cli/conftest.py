@@ -25,7 +25,9 @@ nodes:
   - name: node1
     numa:
       - id: 0
-        devices: 1
+        devices:
+          - faults:
+              - {kind: slow, value: 7, vf: 1, at: 1h, for: 1m, every: 2h}
 """
 
 

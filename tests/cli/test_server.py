@@ -52,6 +52,18 @@ def test_faults_come_and_go(mock_device, server, devices):
     assert devices()["node0/mock0"]["health"] == "healthy"
 
 
+def test_planned_faults_are_listed(mock_device, server):
+    lines = mock_device("schedule", "--control", server).stdout.splitlines()
+    assert lines[0].split()[:4] == ["NODE", "DEVICE", "FAULT", "VALUE"]
+    assert lines[1].split()[:11] == ["node1", "mock0_vf1", "slow", "7", "3600", "s", "60", "s",
+                                     "7200", "s", "off"]
+    listed = mock_device("schedule", "--control", server, "-o", "json").stdout
+    [planned] = json.loads(listed)["schedule"]
+    assert 0 < planned.pop("next") <= 3600
+    assert planned == {"node": "node1", "device": "mock0_vf1", "fault": "slow", "value": 7.0,
+                       "at": 3600.0, "for": 60.0, "every": 7200.0, "on": False}
+
+
 def test_a_device_may_be_named_by_its_uuid(mock_device, server, devices):
     uuid = devices()["node1/mock0"]["uuid"]
     assert mock_device("fault", uuid, "failed", "--control", server).returncode == 0

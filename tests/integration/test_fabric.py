@@ -227,6 +227,42 @@ def test_an_open_file_outlives_its_card(lab):
         lab.guest("systemctl stop hold")
 
 
+def test_a_vf_has_faults_of_its_own(lab):
+    enable(lab, "mock0", 2)
+    lab.guest("rm -f /tmp/uevents; systemd-run --quiet --unit=uevents "
+              "--property=StandardOutput=file:/tmp/uevents "
+              "udevadm monitor --kernel --property --subsystem-match=mock-accel")
+    try:
+        lab.run("fault", "mock0_vf1", "thermal", "97")
+        eventually(lambda: lab.attribute("mock0_vf1", "health") == "degraded", "the fault shows")
+        assert lab.attribute("mock0_vf1", "temperature") == "97000"
+        for other in ("mock0", "mock0_vf0"):
+            assert lab.attribute(other, "health") == "healthy"
+        # The monitor may have begun to listen after the first fault.
+        lab.run("fault", "mock0-vf1", "failed")
+        eventually(lambda: "HEALTH=failed" in lab.guest("cat /tmp/uevents"), "the uevent comes")
+        assert "NAME=mock0_vf1" in lab.guest("cat /tmp/uevents")
+        assert "NAME=mock0\n" not in lab.guest("cat /tmp/uevents")
+    finally:
+        lab.guest("systemctl stop uevents")
+    listed = {device["name"]: device for device in lab.json("devices")["devices"]}
+    assert listed["mock0_vf1"]["faults"] == ["failed", "thermal"]
+    assert listed["mock0"]["faults"] == listed["mock0_vf0"]["faults"] == []
+
+    # A VF that goes takes its faults along.
+    enable(lab, "mock0", 0)
+    enable(lab, "mock0", 2)
+    assert lab.attribute("mock0_vf1", "health") == "healthy"
+
+
+def test_the_engine_of_one_vf_flips_bits(lab):
+    enable(lab, "mock0", 2)
+    lab.run("fault", "mock0_vf1", "bitflip")
+    lab.guest("mock-device-workload verify mock0 mock0_vf0 --size 4096")
+    code, _ = lab.guest_result("mock-device-workload verify mock0_vf1 --size 4096")
+    assert code != 0
+
+
 def test_a_link_that_goes_down_takes_the_card_along(lab):
     lab.run("fault", "mock2", "link-down")
     eventually(lambda: "mock2" not in names(lab), "the card is gone")

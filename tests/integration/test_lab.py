@@ -3,11 +3,13 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from conftest import TWO_NUMA, new_name
 from lab import PROGRAMS, Lab, alive, eventually, mock_device
@@ -104,24 +106,64 @@ def test_down_cleans_up_after_a_crash(own_lab):
     assert not Path(status["folder"]).exists()
 
 
-def test_server_killed_under_a_guest_costs_the_devices_only(own_lab):
-    own_lab.guest("dmesg --clear")
-    os.kill(own_lab.status()["server"]["pid"], signal.SIGKILL)
+@pytest.fixture
+def divided_lab(tmp_path):
+    """A guest of its own whose mock0 has two VFs from the start, the second of them ill."""
+    topology = yaml.safe_load(TWO_NUMA.read_text())
+    topology["nodes"][0]["numa"][0]["devices"][0] |= {
+        "numvfs": 2, "faults": [{"kind": "degraded", "vf": 1}]}
+    file = tmp_path / "divided.yaml"
+    file.write_text(yaml.safe_dump(topology))
+    lab = Lab(new_name("divided"), "--topology", file)
+    yield lab
+    lab.down()
 
-    # The guest goes on, its devices read all ones, and the module says so once for each.
-    eventually(lambda: own_lab.attribute("mock0", "health") == "failed", "device is seen to be gone")
-    for _ in range(5):
-        code, said = own_lab.guest_result("cat /sys/class/mock-accel/mock0/status")
-        assert code != 0 and "No such device" in said
-    said = [line for line in own_lab.guest("dmesg").splitlines() if "mock" in line]
-    bdf = own_lab.guest("basename $(readlink -f /sys/class/mock-accel/mock0/device)").strip()
-    assert len([line for line in said if bdf in line]) == 1, said
 
-    own_lab.guest(f"echo {bdf} > /sys/bus/pci/drivers/mock-accel/unbind", timeout=120)
-    assert "mock0" not in own_lab.guest("ls /sys/class/mock-accel")
-    own_lab.guest("rmmod mock_accel", timeout=120)
-    assert own_lab.guest("uptime")
-    assert "Call Trace" not in own_lab.guest("dmesg")
+def test_a_server_that_is_killed_takes_the_devices_along_until_the_lab_is_repaired(divided_lab):
+    lab = divided_lab
+    names = ["mock0", "mock0_vf0", "mock0_vf1", "mock1", "mock2", "mock3"]
+    health = {name: "healthy" for name in names} | {"mock0_vf1": "degraded"}
+
+    def devices():
+        said = lab.guest("cd /sys/class/mock-accel; grep -H . */health").split()
+        return dict(line.split("/health:") for line in said)
+
+    assert devices() == health
+    # VFs are enabled whenever their PF comes.
+    lab.run("unplug", "mock0")
+    eventually(lambda: "mock0" not in devices(), "the card is gone")
+    lab.run("plug", "mock0")
+    eventually(lambda: devices() == health, "the card is back with its VFs")
+
+    lab.guest("dmesg --clear; systemd-run --quiet --unit=uevents "
+              "--property=StandardOutput=file:/tmp/uevents "
+              "udevadm monitor --kernel --property --subsystem-match=mock-accel")
+    os.kill(lab.status()["server"]["pid"], signal.SIGKILL)
+
+    # The guest goes on. The bridges are noticed to be gone, and with them all that was behind.
+    eventually(lambda: lab.guest("ls /sys/class/mock-accel") == "", "the devices are gone")
+    assert lab.guest("ls -d /sys/bus/pci/drivers/mock-accel*/0* 2>/dev/null || true") == ""
+    removed = re.compile(r"^KERNEL.* remove .*/(mock\w+) \(mock-accel\)$", re.MULTILINE)
+    eventually(lambda: sorted(removed.findall(lab.guest("cat /tmp/uevents"))) == names,
+               "each has its uevent")
+    lab.guest("rmmod mock_accel mock_accel_fabric", timeout=120)
+    said = lab.guest("dmesg")
+    assert "Call Trace" not in said
+    assert said.count("bridge does not answer (reads all ones)") == 2
+
+    # QEMU does not connect to a server twice: the machine is switched off and on.
+    status = lab.status()
+    assert status["state"] == "broken"
+    lab.run("repair")
+    repaired = lab.status()
+    assert repaired["state"] == "running"
+    assert repaired["nodes"][0]["pid"] != status["nodes"][0]["pid"]
+    assert devices() == health
+    lab.guest("mock-device-workload verify mock0_vf0 mock3 --size 4096")
+
+    # What lacks nothing is left alone.
+    lab.run("repair")
+    assert lab.status()["nodes"] == repaired["nodes"]
 
 
 # Steps of `up`, in the order in which it takes them.

@@ -179,7 +179,7 @@ def test_of_two_servers_that_race_for_a_folder_one_serves_everything(folder, sta
     ("rubbish", "request is not a JSON object"),
     ("[" * 60000, "request is nested over 4 deep"),
     ("{}", "verb: missing"),
-    ('{"verb": "dance"}', "dance: unknown verb; known are version, list, faults, fault, heal, plug, unplug"),
+    ('{"verb": "dance"}', "dance: unknown verb; known are version, list, faults, schedule, fault, heal, plug, unplug"),
     ('{"verb": "fault", "device": "mock0"}', "fault: fault: missing"),
     ('{"verb": "fault", "device": "mock9", "fault": "degraded"}',
      "mock9: no such device; there are node0/mock0 to node0/mock3"),
@@ -188,6 +188,14 @@ def test_of_two_servers_that_race_for_a_folder_one_serves_everything(folder, sta
      "value: has to be a number"),
     ('{"verb": "unplug", "device": "mock0"}',
      "node0/mock0: is attached directly, and stays; with `attach: fabric` it has a slot"),
+    ('{"verb": "fault", "device": "mock0_vf3", "fault": "degraded"}',
+     "node0/mock0: VF 3 is not there: 0 are enabled"),
+    ('{"verb": "heal", "device": "mock0-vf77"}',
+     "mock0-vf77: node0/mock0 can have 16 VFs, numbered from 0"),
+    ('{"verb": "fault", "device": "mock0_vf3", "fault": "link-down"}',
+     "node0/mock0_vf3: link-down is a fault of the card's slot: inject it into node0/mock0"),
+    ('{"verb": "unplug", "device": "mock0_vf3"}',
+     "node0/mock0_vf3: a VF has no slot; that of its card is node0/mock0's"),
     ('{"verb": "list", "all": true}', "list: all: unknown argument"),
 ], ids=lambda value: value[:30])
 def test_bad_requests_get_one_line_and_the_connection_lives(start, request_line, said):

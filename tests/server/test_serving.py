@@ -81,6 +81,52 @@ def test_pulls_a_card_out_of_its_slot_and_puts_it_back(start, folder):
         assert (again["ok"], again["error"]) == (False, "node0/mock1: is plugged in already")
 
 
+PLANNED = """
+nodes:
+- name: a
+  numa:
+  - devices:
+    - faults:
+      - {kind: thermal, value: 97}
+      - {kind: errors, value: 2, every: 100ms}
+      - {kind: degraded, at: 200ms, for: 300ms, every: 1s}
+      - {kind: failed, vf: 3, at: 1h}
+"""
+
+
+def test_planned_faults_come_by_themselves(start, folder):
+    (folder / "t.yaml").write_text(PLANNED)
+    server = start("--topology", folder / "t.yaml", "--socket-dir", folder)
+    with server.control() as control:
+        def device():
+            return control.ask("list")["devices"][0]
+
+        def planned(fault):
+            return next(one for one in control.ask("schedule")["schedule"]
+                        if one["fault"] == fault)
+
+        assert (device()["temperature"], device()["health"]) == (97000, "degraded")
+        until(lambda: device()["error_count"] >= 6, "errors add up")
+        until(lambda: "degraded" in device()["faults"], "it comes")
+        until(lambda: "degraded" not in device()["faults"], "it goes")
+        until(lambda: "degraded" in device()["faults"], "it comes again")
+        assert planned("thermal") == {
+            "node": "a", "device": "mock0", "fault": "thermal", "value": 97.0, "at": 0.0,
+            "for": None, "every": None, "on": True, "next": None}
+        failed = planned("failed")
+        assert (failed["device"], failed["on"]) == ("mock0_vf3", False)
+        assert 0 < failed["next"] <= 3600
+
+        # What is planned is not healed by hand.
+        assert "thermal" in control.ask("heal", device="mock0")["device"]["faults"]
+    assert "a/mock0: fault thermal comes as planned" in server.log()
+    assert server.stop() == 0
+
+
+def test_a_server_without_plans_says_so(start):
+    assert start().ask("schedule") == {"ok": True, "schedule": []}
+
+
 def test_serves_one_device_by_flags(start, folder):
     server = start("--socket", folder / "a.sock", "--uuid", UUID, "--memory", "512MiB",
                    "--capabilities", "compute,p2p", "--control", folder / "control.sock",

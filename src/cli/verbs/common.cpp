@@ -115,6 +115,12 @@ Result<unsigned> parse_count(std::string_view text) {
   return parse_number_from(1, text);
 }
 
+Result<std::chrono::seconds> parse_seconds(std::string_view text) {
+  const auto count = parse_count(text);
+  if (!count) return std::unexpected(count.error());
+  return std::chrono::seconds{*count};
+}
+
 Result<double> parse_real(std::string_view text) {
   double number = 0;
   const char* const end = std::to_address(text.end());
@@ -137,14 +143,12 @@ Result<Exit> report_problems(const Listing& listing) {
   return fail("{}", fmt::join(lines, "\n"));
 }
 
-Result<void> ask_server(const Source& source, const nlohmann::json& request) {
+Result<nlohmann::json> ask_server(const Source& source, const nlohmann::json& request) {
   const auto path = find_server(source);
   if (!path) return std::unexpected(path.error());
   auto client = control::Client::connect(*path);
   if (!client) return std::unexpected(client.error());
-  const auto reply = client->call(request);
-  if (!reply) return std::unexpected(reply.error());
-  return {};
+  return client->call(request);
 }
 
 std::string fault_kinds_text() {
@@ -210,8 +214,8 @@ void add_source(Command& command, Source& into) {
 void add_device(Command& command, std::string& into) {
   command
       .value("DEVICE", parse_text, into, "DEVICE",
-             "The device: its name, NODE/NAME where several machines have one of that name, or its "
-             "UUID.",
+             "The device: its name, such as mock0, or mock0_vf3 for a VF; NODE/NAME where several "
+             "machines have one of that name; or its UUID.",
              words(device_names))
       .required();
 }

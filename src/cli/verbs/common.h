@@ -3,12 +3,15 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "cli/command.h"
@@ -28,9 +31,10 @@ inline constexpr std::array<std::pair<std::string_view, Output>, 3> kOutputs = {
 // Parsers for Command::value.
 [[nodiscard]] Result<std::string> parse_text(std::string_view text);
 [[nodiscard]] Result<std::filesystem::path> parse_path(std::string_view text);
-[[nodiscard]] Result<unsigned> parse_whole(std::string_view text);  ///< 0 and more
-[[nodiscard]] Result<unsigned> parse_count(std::string_view text);  ///< 1 and more
-[[nodiscard]] Result<double> parse_real(std::string_view text);     ///< finite
+[[nodiscard]] Result<unsigned> parse_whole(std::string_view text);                ///< 0 and more
+[[nodiscard]] Result<unsigned> parse_count(std::string_view text);                ///< 1 and more
+[[nodiscard]] Result<double> parse_real(std::string_view text);                   ///< finite
+[[nodiscard]] Result<std::chrono::seconds> parse_seconds(std::string_view text);  ///< 1 and more
 
 /// A document in the form that was asked for, which is not the table.
 [[nodiscard]] std::string to_text(const Document& document, Output output);
@@ -38,8 +42,9 @@ inline constexpr std::array<std::pair<std::string_view, Output>, 3> kOutputs = {
 /// Success, or what could not be read, one line a device.
 [[nodiscard]] Result<Exit> report_problems(const Listing& listing);
 
-/// Asks the server that `source` means; the reply has nothing that is of interest.
-[[nodiscard]] Result<void> ask_server(const Source& source, const nlohmann::json& request);
+/// Asks the server that `source` means, and gives its reply.
+[[nodiscard]] Result<nlohmann::json> ask_server(const Source& source,
+                                                const nlohmann::json& request);
 
 /// The names of the faults, and what their values measure, in words.
 [[nodiscard]] std::string fault_kinds_text();

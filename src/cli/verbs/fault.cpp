@@ -41,11 +41,12 @@ void declare(Command& command) {
   command.runs([options](Console&, const Program&) { return run(*options); });
 }
 
-constexpr std::array<Verb::Example, 2> kExamples = {{
+constexpr std::array<Verb::Example, 3> kExamples = {{
     {.line = "mock-device fault mock0 degraded",
      .meaning = "Makes a device report that it is degraded."},
     {.line = "mock-device fault mock1 thermal 97.5",
      .meaning = "Makes a device report a temperature."},
+    {.line = "mock-device fault mock1_vf3 hung", .meaning = "Makes the engine of one VF hang."},
 }};
 
 }  // namespace
@@ -57,7 +58,10 @@ constexpr Verb kFault = {
     .description =
         "Faults are injected from the host, into the server that serves the device; the machine "
         "notices as it would with hardware. A fault stays until `mock-device heal` takes it away, "
-        "whatever the machine does, and several may be on at a time.",
+        "whatever the machine does, and several may be on at a time. A VF may have faults of its "
+        "own, but none of its card's slot (link-down and the errors that AER reports), and loses "
+        "them when it goes. Faults that the topology file has planned come beside these: "
+        "`mock-device schedule` lists them.",
     .examples = kExamples,
     .declare = declare,
 };

@@ -47,7 +47,9 @@ constexpr Verb kHeal = {
     .name = "heal",
     .group = "Devices",
     .summary = "Takes faults away from a device",
-    .description = "Healing what is not there is no failure.",
+    .description =
+        "Healing what is not there is no failure. What the topology file has planned goes "
+        "when its time is over, and not before; VFs have to be healed by themselves.",
     .examples = kExamples,
     .declare = declare,
 };

@@ -182,7 +182,7 @@ constexpr Verb kStatus = {
     .description =
         "A lab is `starting` while `mock-device up` is at work, `running` when its device server, "
         "all of its machines and all of its control plane run, and `broken` when one of them is "
-        "gone: `mock-device down` cleans up.",
+        "gone: `mock-device repair` starts it again, `mock-device down` cleans up.",
     .examples = {},
     .declare = declare,
 };

@@ -31,12 +31,6 @@ struct Options {
   bool dry_run = false;
 };
 
-Result<std::chrono::seconds> parse_seconds(std::string_view text) {
-  const auto count = parse_count(text);
-  if (!count) return std::unexpected(count.error());
-  return std::chrono::seconds{*count};
-}
-
 Result<std::optional<lab::KubernetesVersion>> parse_kubernetes(std::string_view text) {
   if (text == kNoKubernetes) return std::nullopt;
   const auto version = lab::parse_kubernetes_version(text);

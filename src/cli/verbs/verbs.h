@@ -11,6 +11,7 @@ namespace mockdev::cli {
 // Labs.
 extern const Verb kUp;
 extern const Verb kDown;
+extern const Verb kRepair;
 extern const Verb kStatus;
 extern const Verb kExec;
 extern const Verb kConsole;
@@ -22,6 +23,7 @@ extern const Verb kDevices;
 extern const Verb kTopology;
 extern const Verb kFault;
 extern const Verb kHeal;
+extern const Verb kSchedule;
 extern const Verb kPlug;
 extern const Verb kUnplug;
 // Shells.
