@@ -10,7 +10,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mock-device
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-vm image test test-all unit test-matrix lint fuzz soak bench fresh format install clean clean-cache
+.PHONY: help setup build demo demo-vm image chart test test-all unit test-matrix lint fuzz soak bench fresh format install clean clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo-vm: build ## show a guest with accelerators, seen from inside
 
 image: build ## the DRA driver's container image, build/images/mock-accel-dra-driver.tar
 	@images/driver/make build/$(PRESET)/bin/mock-accel-dra-driver build/images/mock-accel-dra-driver.tar
+
+chart: setup ## the Helm chart, build/charts/mock-device-VERSION.tgz
+	@$(PYTHON) scripts/chart.py package
 
 test: build ## what every change has to pass; ends with one line of counts
 	@$(PYTHON) scripts/test.py

@@ -70,12 +70,15 @@ def kernel():
 
 
 def versions():
-    """Manifests name the images of this version."""
+    """Manifests and the chart name this version, and the images of it."""
     version = (ROOT / "VERSION").read_text().strip()
-    images = [(name, image) for name in files("deploy/*.yaml")
-              for image in re.findall(r"image: *(\S+)", (ROOT / name).read_text())]
-    return "".join(f"{name}: {image} is not of version {version}\n" for name, image in images
-                   if image.rpartition(":")[2] != version)
+    chart = "charts/mock-device/Chart.yaml"
+    named = [(name, image) for name in files("deploy/*.yaml", chart)
+             for image in re.findall(r"image: *(\S+)", (ROOT / name).read_text())]
+    named += [(chart, f"{key}:{found}") for key, found in re.findall(
+        r'^(version|appVersion): "?([^"\s]*)', (ROOT / chart).read_text(), re.MULTILINE)]
+    return "".join(f"{name}: {what} is not of version {version}\n" for name, what in named
+                   if what.rpartition(":")[2] != version)
 
 
 def tidy_key(entry, options):

@@ -24,7 +24,8 @@ FIRST_WITH_V1 = 34
 
 def tests(version):
     minor = int(version.split(".")[1])
-    return ["tests/kube", "tests/dra", *(["tests/cluster"] if minor >= FIRST_WITH_V1 else [])]
+    nodes = ["tests/cluster"] if minor >= FIRST_WITH_V1 else []
+    return ["tests/kube", "tests/dra", "tests/chart", *nodes]
 
 
 def run(version):

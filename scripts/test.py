@@ -97,13 +97,18 @@ def stages():
                "tests/wire", "tests/server", "tests/cli"),
         script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60"),
         pytest("cluster", "real Kubernetes: control plane, nodes, pods with devices", "tests/cluster"),
-        pytest("reboot", "a node that boots anew", "tests/cluster", long=True),
+        pytest("nodes", "a node that boots anew, releases of the chart under running pods",
+               "tests/cluster", long=True),
         pytest("kube", "the client of the API server with a real one", "tests/kube"),
         pytest("dra", "the node agent with a real API server", "tests/dra", before=[
             ["cmake", "--preset", "faults"],
             ["cmake", "--build", "--preset", "faults", "-j", JOBS, "--target",
              "mock-accel-dra-driver"]]),
+        pytest("chart", "the Helm chart with a real control plane", "tests/chart", before=[
+            ["scripts/helm.sh", "3"], ["scripts/helm.sh", "4"]]),
         pytest("guest", "real guests on real QEMU", "tests/integration"),
+        pytest("dockerfile", "the chart's Dockerfile builds the kernel modules", "tests/chart",
+               long=True),
     ]
 
 

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Helm chart: by Helm alone, and with the API server of a real control plane."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / folder) for folder in ("tests/integration", "tests/cluster", "scripts")]
+
+from cluster import ControlPlane, new_name  # noqa: E402
+from helm import NAMESPACE, Helm  # noqa: E402
+from registry import Registry  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes minutes, and runs with make test-all only")
+
+
+@pytest.fixture(scope="session")
+def helm(request, tmp_path_factory):
+    """Helm 3, or each that is supported for tests that are marked `with_both_helms`."""
+    return Helm(getattr(request, "param", 3), tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="session")
+def session_plane():
+    """A control plane that knows the kinds of those whose objects the chart can make, too."""
+    plane = ControlPlane(new_name("chart"))
+    for name in ("kmm-module-crd", "pod-monitor-crd"):
+        file = Path(__file__).parent / "data" / f"{name}.yaml"
+        plane.kubectl("create", "-f", file)
+        plane.kubectl("wait", "--for=condition=Established", "-f", file)
+    yield plane
+    plane.down()
+
+
+@pytest.fixture
+def plane(session_plane, helm):
+    """The control plane with an empty namespace for the chart."""
+    helm.kubeconfig = session_plane.status()["kubernetes"]["kubeconfig"]
+    session_plane.kubectl("create", "namespace", NAMESPACE)
+    yield session_plane
+    helm.run("uninstall", "mock-device", "--namespace", NAMESPACE, "--ignore-not-found")
+    session_plane.kubectl("delete", "namespace", NAMESPACE, "--timeout=300s")
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    registry = Registry(tmp_path_factory.mktemp("registry"))
+    yield registry
+    registry.stop()

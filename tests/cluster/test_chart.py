@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Helm chart on real nodes: pods that hold devices while releases come, change and go."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lab import PROGRAMS, ROOT, eventually
+
+sys.path.append(str(ROOT / "scripts"))
+
+import chart  # noqa: E402
+
+pytestmark = pytest.mark.long
+
+NAMESPACE = "mock-device"
+EXAMPLE = ROOT / "docs" / "examples" / "one-pf.yaml"
+PATIENCE = "--timeout=300s"
+
+
+class Release:
+    """Helm's release in a cluster."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.kubeconfig = cluster.status()["kubernetes"]["kubeconfig"]
+
+    def helm(self, verb, *arguments):
+        done = subprocess.run(
+            [chart.helm_program(), verb, "mock-device", *map(str, arguments), "--namespace", NAMESPACE,
+             "--kubeconfig", self.kubeconfig, "--timeout", "10m"], text=True, capture_output=True,
+            check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def upgrade(self, *options):
+        self.helm("upgrade", chart.CHART, "--install", "--wait", *options)
+
+    def owners(self):
+        """Claims that hold devices, as the device server says."""
+        return {device["owner"] for device in self.cluster.json("devices")["devices"]} - {None}
+
+
+@pytest.fixture(scope="module")
+def release(cluster, tmp_path_factory):
+    image = tmp_path_factory.mktemp("image") / "driver.tar"
+    subprocess.run([ROOT / "images" / "driver" / "make", PROGRAMS / "mock-accel-dra-driver", image],
+                   check=True)
+    cluster.run("load-image", image)
+    cluster.kubectl("delete", "-k", ROOT / "deploy", "--ignore-not-found", PATIENCE)
+    cluster.kubectl("create", "namespace", NAMESPACE)
+    cluster.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=privileged")
+    release = Release(cluster)
+    release.upgrade()
+    eventually(lambda: len(cluster.get("resourceslices")["items"]) == 3, "a slice for each NUMA node")
+    yield release
+    cluster.kubectl("delete", "-f", EXAMPLE, "--ignore-not-found", PATIENCE)
+    release.helm("uninstall")
+    cluster.kubectl("delete", "namespace", NAMESPACE, PATIENCE)
+
+
+@pytest.fixture
+def holder(release):
+    """A pod that holds a device. Gives the claim's UID."""
+    release.cluster.kubectl("apply", "-f", EXAMPLE)
+    release.cluster.kubectl("wait", "--for=condition=Ready", "pod/one-pf", PATIENCE)
+    [claim] = release.cluster.get("resourceclaims")["items"]
+    assert release.owners() == {claim["metadata"]["uid"]}
+    return claim["metadata"]["uid"]
+
+
+def still_holds(release, uid):
+    """Whether the pod has never noticed anything."""
+    [container] = release.cluster.get("pod", "one-pf")["status"]["containerStatuses"]
+    return container["restartCount"] == 0 and release.owners() == {uid}
+
+
+def ends(release):
+    release.cluster.kubectl("delete", "-f", EXAMPLE, PATIENCE)
+    eventually(lambda: not release.owners(), "the device is free")
+
+
+def test_helm_test_computes_on_a_device(release):
+    said = release.helm("test")
+    assert "Phase:" in said and "Succeeded" in said
+    assert "1 device as given, no other in sight" in said
+    left = release.cluster.get("-n", NAMESPACE, "pods,resourceclaimtemplates",
+                               "-l", "app.kubernetes.io/component=test")
+    assert left["items"] == []
+    eventually(lambda: not release.owners(), "the device is free")
+
+
+def test_upgrade_and_rollback_under_a_pod_that_holds_a_device(release, holder):
+    release.upgrade("--set", "draDriver.logLevel=debug")
+    assert still_holds(release, holder)
+    # From now on both agents of a node overlap.
+    release.upgrade("--set", "draDriver.nodeAgent.rollingUpdate=true")
+    release.upgrade("--set", "draDriver.nodeAgent.rollingUpdate=true,draDriver.logLevel=debug")
+    assert still_holds(release, holder)
+    release.helm("rollback", "1", "--wait")
+    assert still_holds(release, holder)
+    ends(release)
+
+
+def test_a_pod_outlives_the_driver_and_ends_when_it_is_back(release, holder):
+    release.helm("uninstall")
+    release.cluster.kubectl("-n", NAMESPACE, "wait", "--for=delete", "pods", "--all", PATIENCE)
+    assert still_holds(release, holder)
+    release.upgrade()
+    assert still_holds(release, holder)
+    ends(release)
