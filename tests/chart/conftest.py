@@ -11,6 +11,7 @@ sys.path[:0] = [str(ROOT / folder) for folder in ("tests/integration", "tests/cl
 
 from cluster import ControlPlane, new_name  # noqa: E402
 from helm import NAMESPACE, Helm  # noqa: E402
+from lab import eventually  # noqa: E402
 from registry import Registry  # noqa: E402
 
 
@@ -28,12 +29,15 @@ def helm(request, tmp_path_factory):
 def session_plane():
     """A control plane that knows the kinds of those whose objects the chart can make, too."""
     plane = ControlPlane(new_name("chart"))
-    for name in ("kmm-module-crd", "pod-monitor-crd"):
-        file = Path(__file__).parent / "data" / f"{name}.yaml"
-        plane.kubectl("create", "-f", file)
-        plane.kubectl("wait", "--for=condition=Established", "-f", file)
-    yield plane
-    plane.down()
+    try:
+        for name in ("kmm-module-crd", "pod-monitor-crd"):
+            plane.kubectl("create", "-f", Path(__file__).parent / "data" / f"{name}.yaml")
+        for kind in ("modules.kmm.sigs.x-k8s.io", "podmonitors.monitoring.coreos.com"):
+            eventually(lambda kind=kind: plane.kubectl("get", kind, check=False).returncode == 0,
+                       f"{kind} are served")
+        yield plane
+    finally:
+        plane.down()
 
 
 @pytest.fixture

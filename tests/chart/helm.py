@@ -3,7 +3,6 @@
 
 import os
 import subprocess
-from pathlib import Path
 
 import chart
 import pytest
@@ -49,6 +48,3 @@ class Helm:
                 **named):
         """install or upgrade of the chart. Gives the completed process."""
         return self.run(verb, name, source, "--namespace", namespace, *options, **named)
-
-    def kubeconfig_text(self):
-        return Path(self.kubeconfig).read_text(encoding="utf-8")

@@ -4,6 +4,7 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -145,17 +146,28 @@ def test_the_default_namespace_is_refused(plane, helm):
     assert refused.returncode != 0 and "a namespace of its own" in refused.stderr
 
 
-def test_an_agent_writes_slices_of_its_own_node_only(plane, helm):
+def as_user(helm, path, **user):
+    """A kubeconfig for the same server, of another user."""
+    config = yaml.safe_load(Path(helm.kubeconfig).read_text())
+    config["users"][0]["user"] = user
+    path.write_text(json.dumps(config))
+    return path
+
+
+def test_an_agent_writes_slices_of_its_own_node_only(plane, helm, tmp_path):
     helm.release("install")
     [version, *_] = chart.SERVED[MINOR]
+    administrator = yaml.safe_load(Path(helm.kubeconfig).read_text())["users"][0]["user"]
+    # Flags of kubectl before 1.33 can't say that of a user.
+    agent = as_user(helm, tmp_path / "agent", **administrator, **{
+        "as": AGENT, "as-user-extra": {"authentication.kubernetes.io/node-name": ["node1"]}})
 
     def forge(node):
         forged = {"apiVersion": f"resource.k8s.io/{version}", "kind": "ResourceSlice",
                   "metadata": {"name": "forged"},
                   "spec": {"driver": "other.example.com", "nodeName": node,
                            "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1}}}
-        return plane.kubectl("create", "--dry-run=server", f"--as={AGENT}", "--as-user-extra",
-                             "authentication.kubernetes.io/node-name=node1", "-f", "-",
+        return plane.kubectl("--kubeconfig", agent, "create", "--dry-run=server", "-f", "-",
                              manifest=[forged], check=False)
     eventually(lambda: "may not write slices of node0" in forge("node0").stderr, "the policy is in force")
     assert forge("node1").returncode == 0
@@ -164,10 +176,7 @@ def test_an_agent_writes_slices_of_its_own_node_only(plane, helm):
 def test_the_controller_leads_with_the_rights_that_it_gets(plane, helm, before, tmp_path):
     helm.release("install")
     token = plane.kubectl("-n", NAMESPACE, "create", "token", "mock-accel-controller")
-    config = yaml.safe_load(helm.kubeconfig_text())
-    config["users"][0]["user"] = {"token": token.strip()}
-    kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(json.dumps(config))
+    kubeconfig = as_user(helm, tmp_path / "kubeconfig", token=token.strip())
 
     def holder():
         lease = plane.kubectl("-n", NAMESPACE, "get", "lease", "mock-accel-controller", "--output",
