@@ -82,6 +82,10 @@ can't have one that is newer. */}}
 - name: DRANET_ALIAS
   value: "true"
 {{- end }}
+{{- if .attributes.socketAlias }}
+- name: SOCKET_ALIAS
+  value: "true"
+{{- end }}
 {{- end }}
 {{- end }}
 
