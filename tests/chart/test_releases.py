@@ -158,7 +158,7 @@ def test_an_agent_writes_slices_of_its_own_node_only(plane, helm, tmp_path):
     helm.release("install")
     [version, *_] = chart.SERVED[MINOR]
     administrator = yaml.safe_load(Path(helm.kubeconfig).read_text())["users"][0]["user"]
-    # Flags of kubectl before 1.33 can't say that of a user.
+    # In the kubeconfig, since kubectl of 1.34 and older has no flag for it.
     agent = as_user(helm, tmp_path / "agent", **administrator, **{
         "as": AGENT, "as-user-extra": {"authentication.kubernetes.io/node-name": ["node1"]}})
 
