@@ -81,6 +81,31 @@ def versions():
                    if what.rpartition(":")[2] != version)
 
 
+def anchors(page):
+    """What a link to a heading of this page ends in: `#this-heading`, as forges make it."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links():
+    """Links of the documentation to files and headings of this project."""
+    wrong = []
+    for name in files("*.md"):
+        page = ROOT / name
+        text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if "://" in target:
+                continue
+            path, _, heading = target.partition("#")
+            there = page.parent / path if path else page
+            if not there.exists():
+                wrong.append(f"{name}: {target}: no such file\n")
+            elif heading and heading not in anchors(there):
+                wrong.append(f"{name}: {target}: no such heading\n")
+    return "".join(wrong)
+
+
 def tidy_key(entry, options):
     """Names what clang-tidy would look at: its settings and the source with all its includes and
     comments. None if that can't be told."""
@@ -131,6 +156,7 @@ CHECKS = {
     "shell scripts (shellcheck)": shell,
     "Python (parses)": python,
     "one version": versions,
+    "links of the documentation": links,
     "kernel code (checkpatch, sparse, W=1)": kernel,
 }
 

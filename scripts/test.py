@@ -107,6 +107,7 @@ def stages():
         pytest("chart", "the Helm chart with a real control plane", "tests/chart", before=[
             ["scripts/helm.sh", "3"], ["scripts/helm.sh", "4"]]),
         pytest("guest", "real guests on real QEMU", "tests/integration"),
+        pytest("guides", "what the guides tell their readers to type", "tests/guides"),
         pytest("dockerfile", "the chart's Dockerfile builds the kernel modules", "tests/chart",
                long=True),
     ]
