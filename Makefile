@@ -10,7 +10,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mock-device
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-vm image chart test test-all unit test-matrix lint fuzz soak bench fresh format install clean clean-cache
+.PHONY: help setup build demo demo-vm image chart test test-all unit test-matrix lint fuzz soak bench fresh format release bump install clean clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,12 @@ fresh: setup ## make demo and make test in a new, bare Debian 12 tree (root)
 
 format: setup ## format all C++ files
 	@git ls-files 'src/*.h' 'src/*.cpp' 'tests/*.cpp' 'bench/*.cpp' | xargs clang-format-19 -i
+
+release: build ## what a release consists of, into build/dist; SNAPSHOT=1: of whatever is there
+	@$(PYTHON) scripts/release.py $(if $(SNAPSHOT),--snapshot)
+
+bump: ## give all components another version: make bump VERSION=0.2.0
+	@$(PYTHON) scripts/bump.py $(VERSION)
 
 install: build ## install into PREFIX (default /usr/local)
 	@cmake --install build/$(PRESET) --prefix $(PREFIX)

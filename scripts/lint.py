@@ -73,8 +73,8 @@ def versions():
     """Manifests and the chart name this version, and the images of it."""
     version = (ROOT / "VERSION").read_text().strip()
     chart = "charts/mock-device/Chart.yaml"
-    named = [(name, image) for name in files("deploy/*.yaml", chart)
-             for image in re.findall(r"image: *(\S+)", (ROOT / name).read_text())]
+    named = [(name, image) for name in files("deploy/*.yaml", "docs/examples/*.yaml", chart)
+             for image in re.findall(r"image: *(\S+/mock-\S+)", (ROOT / name).read_text())]
     named += [(chart, f"{key}:{found}") for key, found in re.findall(
         r'^(version|appVersion): "?([^"\s]*)', (ROOT / chart).read_text(), re.MULTILINE)]
     return "".join(f"{name}: {what} is not of version {version}\n" for name, what in named

@@ -250,6 +250,8 @@ TEST_F(Server, StoresSlicesAndSelectsThemByNodeAndDriver) {
   const Resource slices{.group = std::string(kResourceGroup),
                         .version = value_of(resource_api_version(*client_)),
                         .plural = "resourceslices"};
+  json device = {{"name", "mock0"}};
+  if (slices.version == "v1beta1" || slices.version == "v1alpha3") device["basic"] = json::object();
   const auto slice = [&](const std::string& node) -> json {
     return {{"apiVersion", "resource.k8s.io/" + slices.version},
             {"kind", "ResourceSlice"},
@@ -258,7 +260,7 @@ TEST_F(Server, StoresSlicesAndSelectsThemByNodeAndDriver) {
              {{"driver", kDriver},
               {"nodeName", node},
               {"pool", {{"name", node}, {"generation", 1}, {"resourceSliceCount", 1}}},
-              {"devices", json::array({{{"name", "mock0"}}})}}}};
+              {"devices", json::array({device})}}}};
   };
   const std::string node = ns_ + "-a";
   const json a = value_of(client_->create(slices, slice(node)));
