@@ -16,7 +16,7 @@ from pathlib import Path
 from lint import ROOT, files
 
 # Where this project names its own version.
-PLACES = ("charts", "deploy", "docs", "tests/chart/snapshots")
+PLACES = ("charts", "deploy", "docs", "tests/chart")
 UNRELEASED = re.compile(r"^## (\S+) - unreleased$", re.MULTILINE)
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9a-z.]+)?")
 
@@ -47,7 +47,7 @@ def main():
         sys.exit(f"{sys.argv[0]}: one version, such as 0.2.0")
     version = sys.argv[1]
     before = (ROOT / "VERSION").read_text().strip()
-    named = re.compile(rf"(?<![\w.]){re.escape(before)}(?![\w.]*\w)")
+    named = re.compile(rf"(?<![\w.]){re.escape(before)}(?!\w|\.\d)")
     for name in files(*PLACES):
         rewrite(name, lambda text: named.sub(version, text))
     rewrite("VERSION", lambda _: f"{version}\n")

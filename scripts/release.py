@@ -71,14 +71,25 @@ def driver_image():
         program.with_name("mock-device-workload"), stdout=(DIST / f"{name}.spdx.json").open("w"))
 
 
+def chart():
+    run(ROOT / "scripts" / "chart.py", "package", stdout=subprocess.DEVNULL)
+    package = ROOT / "build" / "charts" / f"mock-device-{VERSION}.tgz"
+    shutil.copy2(package, DIST / f"mock-device-chart-{VERSION}.tgz")
+
+
 def sums():
     lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
              for file in sorted(DIST.iterdir())]
     (DIST / "SHA256SUMS").write_text("".join(lines))
 
 
-PARTS = {"source": source, "Debian packages": packages, "image of the driver": driver_image,
-         "checksums": sums}
+PARTS = {
+    "source": source,
+    "Debian packages": packages,
+    "image of the driver": driver_image,
+    "Helm chart": chart,
+    "checksums": sums,
+}
 
 
 def main():
