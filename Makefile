@@ -10,7 +10,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mock-device
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-vm image chart test test-all unit test-matrix lint fuzz soak bench fresh format release bump install clean clean-cache
+.PHONY: help setup build demo demo-vm image chart arm64 test test-all unit test-matrix lint fuzz soak bench fresh format release bump install clean clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ image: build ## the DRA driver's container image, build/images/mock-accel-dra-dr
 
 chart: setup ## the Helm chart, build/charts/mock-device-VERSION.tgz
 	@$(PYTHON) scripts/chart.py package
+
+arm64: build ## programs, kernel modules and the driver's image for arm64, into build/arm64
+	@scripts/arm64.sh
 
 test: build ## what every change has to pass; ends with one line of counts
 	@$(PYTHON) scripts/test.py

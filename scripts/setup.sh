@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian packages of packages.txt that are missing, and says which. Does nothing, and
-# needs no rights, where all are there.
+# Installs the Debian packages of packages.txt, or of the file that is named, that are missing, and says
+# which. Does nothing, and needs no rights, where all are there. Usage: setup.sh [FILE]
 set -eu
 
-here=$(dirname "$0")
+list=${1:-$(dirname "$0")/packages.txt}
 
 wanted() {
-	grep -v -e '^#' -e '^$' "$here/packages.txt"
+	grep -v -e '^#' -e '^$' "$list"
 }
 
 installed() {
@@ -27,7 +27,7 @@ as_root() {
 }
 
 if ! command -v apt-get >/dev/null; then
-	echo "setup: not a Debian system; install what corresponds to scripts/packages.txt by hand" >&2
+	echo "setup: not a Debian system; install what corresponds to $list by hand" >&2
 	exit 0
 fi
 

@@ -108,6 +108,8 @@ def stages():
             ["scripts/helm.sh", "3"], ["scripts/helm.sh", "4"]]),
         pytest("guest", "real guests on real QEMU", "tests/integration"),
         pytest("guides", "what the guides tell their readers to type", "tests/guides"),
+        pytest("arm64", "programs by qemu-user, and a guest, for arm64", "tests/arm64", before=[
+            ["scripts/arm64.sh"]], long=True),
         pytest("dockerfile", "the chart's Dockerfile builds the kernel modules", "tests/chart",
                long=True),
     ]

@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds everything for arm64 on another machine: programs, kernel modules and the driver's image, into build/arm64.
+# What it needs comes from Debian: a cross compiler, qemu-user, and folders of unpacked packages in the cache.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() {
+	echo "arm64: $*"
+}
+
+scripts/setup.sh scripts/arm64/packages.txt
+mkdir -p build
+ln -sfn "$(scripts/arm64/tree.sh sysroot)" build/arm64-sysroot
+
+say "programs"
+[ -f build/arm64/build.ninja ] || cmake --preset arm64 >/dev/null
+cmake --build --preset arm64 -j "${JOBS:-$(nproc)}" "$@"
+
+say "kernel modules"
+make -C kernel --no-print-directory ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- \
+	KDIR="$(scripts/arm64/tree.sh headers)/usr/src/linux-headers" BUILD="$PWD/build/arm64/modules" \
+	>build/arm64/modules.log 2>&1 || {
+	tail -n 20 build/arm64/modules.log >&2
+	exit 1
+}
+
+say "image of the driver"
+ARCH=arm64 STRIP=aarch64-linux-gnu-strip SYSROOT="$PWD/build/arm64-sysroot" \
+	images/driver/make build/arm64/bin/mock-accel-dra-driver build/images/mock-accel-dra-driver-arm64.tar
+say "done: build/arm64/bin, build/arm64/modules, build/images/mock-accel-dra-driver-arm64.tar"

@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Makes a folder of Debian packages that are unpacked and never configured, and prints its name. It is kept in
+# the cache, named by what it is made of. Needs no root. Usage: tree.sh sysroot|guest|qemu|headers
+set -eu
+here=$(dirname "$0")
+what=$1
+list=$here/$what-packages.txt
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/mock-device
+name=arm64-$what-$(cat "$list" "$0" | sha256sum | cut -c1-16)
+tree=$cache/$name
+packages=$(grep -v -e '^#' -e '^$' "$list" | paste -sd,)
+
+# This machine's own package sources of Debian 12.
+sources() {
+	# shellcheck disable=SC2016 # apt fills these in
+	apt-get indextargets --format 'deb $(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+		grep ' bookworm' | sort -u
+}
+
+# Debian 13 from the same mirror.
+newer_sources() {
+	site=$(sources | sed -n 's/^deb \(\S*\) bookworm main$/\1/p' | head -n 1)
+	printf 'deb %s trixie main\ndeb %s trixie-backports main\n' "$site" "$site"
+}
+
+unpack() {
+	architecture=$1
+	suite=$2
+	shift 2
+	mmdebstrap --quiet --architectures="$architecture" --variant=extract --include="$packages" "$@" \
+		"$suite" "$work/tree" -
+}
+
+# Generators of code, which CMake's files of the libraries name, are this machine's. Absolute links lead out of
+# the tree, and the linker would take the static library instead.
+make_sysroot() {
+	sources | unpack arm64 bookworm
+	find "$work/tree" -type l -lname '/*' | while read -r link; do
+		ln -sfn "$(realpath --no-symlinks --relative-to="$(dirname "$link")" \
+			"$work/tree$(readlink "$link")")" "$link"
+	done
+	ln -sf /usr/bin/protoc /usr/bin/grpc_*_plugin "$work/tree/usr/bin/"
+}
+
+make_guest() {
+	sources | unpack arm64 bookworm
+}
+
+make_qemu() {
+	newer_sources | unpack amd64 trixie --aptopt='APT::Default-Release "trixie-backports"'
+}
+
+# An apt of its own, which knows both architectures: this machine's stays as it is.
+make_headers() {
+	mkdir -p "$work/apt/lists/partial" "$work/apt/archives/partial" "$work/tree"
+	sources >"$work/apt/sources.list"
+	: >"$work/apt/status"
+	private_apt() {
+		apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 \
+			-o Dir::Etc::sourcelist="$work/apt/sources.list" -o Dir::Etc::sourceparts=- \
+			-o Dir::State::lists="$work/apt/lists" -o Dir::State::status="$work/apt/status" \
+			-o Dir::Cache="$work/apt" "$@"
+	}
+	private_apt update
+	kernel=$(basename "$("$here/tree.sh" guest)"/boot/vmlinuz-*)
+	release=${kernel#vmlinuz-}
+	(cd "$work/apt" && private_apt download "linux-headers-$release" \
+		"linux-headers-${release%-arm64}-common")
+	for package in "$work"/apt/*.deb; do
+		dpkg-deb --extract "$package" "$work/tree"
+	done
+	# Both refer to where packages are installed.
+	headers=$work/tree/usr/src
+	mkdir -p "$work/tree/usr/lib"
+	ln -s "/usr/lib/linux-kbuild-${release%-arm64}" "$work/tree/usr/lib/"
+	sed -i "s#/usr/src#$tree/usr/src#" "$headers/linux-headers-$release/Makefile"
+	ln -sfn "linux-headers-$release" "$headers/linux-headers"
+}
+
+mkdir -p "$cache"
+exec 9>"$tree.lock"
+flock 9
+if [ ! -d "$tree" ]; then
+	work=$(mktemp -d "$cache/$name.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	trap 'exit 130' INT TERM
+	echo "arm64: unpacking Debian's packages ($what)" >&2
+	"make_$what" >&2
+	chmod 755 "$work/tree"
+	mv "$work/tree" "$tree"
+fi
+echo "$tree"
