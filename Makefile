@@ -10,7 +10,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mock-device
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-vm image chart arm64 test test-all unit test-matrix lint fuzz soak bench fresh format release bump install clean clean-cache
+.PHONY: help setup build demo demo-vm image chart arm64 test test-all test-kernel unit test-matrix lint fuzz soak bench fresh format release bump install clean clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: build ## what every change has to pass; ends with one line of counts
 
 test-all: build ## the same, and what takes longer
 	@$(PYTHON) scripts/test.py --all
+
+test-kernel: build ## both modules in a kernel with KASAN, lockdep, KUnit and failing allocations; CYCLES=1000 for longer
+	@MOCK_DEVICE_CYCLES=$(or $(CYCLES),5) $(PYTHON) scripts/test.py kernel
 
 unit: setup ## unit tests only
 	@[ -f build/$(PRESET)/build.ninja ] || cmake --preset $(PRESET) >/dev/null

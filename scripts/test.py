@@ -76,6 +76,17 @@ def pytest(name, meaning, *paths, before=(), long=False):
          f"--junitxml={report}", *[str(ROOT / path) for path in paths]]], report, long)
 
 
+def debug_kernel():
+    """What is done to devices in a guest, again in one whose kernel looks for errors, and what only
+    such a kernel can do. Booting a second such guest would take longer than it is worth."""
+    report = OUT / "kernel.xml"
+    tests = [f"tests/integration/test_{name}.py"
+             for name in ("sysfs", "pci", "fabric", "engine", "driver", "debug_kernel")]
+    return Stage("kernel", "both modules in a kernel with KASAN, lockdep, KUnit and faults", [
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5",
+         "--debug-kernel", "-k", "not boot", f"--junitxml={report}", *tests]], report, long=True)
+
+
 def script(name, meaning, *command, long=False):
     report = OUT / f"{name}.xml"
     return Stage(name, meaning, [[*command, f"--report={report}"]], report, long)
@@ -112,6 +123,7 @@ def stages():
             ["scripts/arm64.sh"]], long=True),
         pytest("dockerfile", "the chart's Dockerfile builds the kernel modules", "tests/chart",
                long=True),
+        debug_kernel(),
     ]
 
 

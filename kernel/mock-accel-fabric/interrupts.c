@@ -259,3 +259,7 @@ void mock_fabric_interrupts_exit(struct mock_fabric *fabric)
 	mock_fabric_remove_domains(fabric);
 	mutex_destroy(&fabric->numbers_lock);
 }
+
+#ifdef CONFIG_KUNIT
+#include "interrupts_test.c"
+#endif

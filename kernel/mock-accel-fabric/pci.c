@@ -14,8 +14,17 @@
 #include <linux/sizes.h>
 
 #include "mock_fabric_drv.h"
+#include "mock_identity.h"
 
 #define MOCK_FABRIC_OFFLINE	0	/* bit of mock_fabric.offline */
+
+static const struct mock_identity mock_fabric_bridge = {
+	.kind = "bridge",
+	.what = "mock accelerator bridge",
+	.reg = "MAGIC",
+	.magic = MOCK_FABRIC_MAGIC,
+	.abi = MOCK_FABRIC_ABI_VERSION,
+};
 
 /* A bridge that is gone reads all ones. It is said once, and nobody asks its segment again. */
 bool mock_fabric_answers(struct mock_fabric *fabric)
@@ -31,25 +40,10 @@ bool mock_fabric_answers(struct mock_fabric *fabric)
 
 static int mock_fabric_check_compatible(struct mock_fabric *fabric)
 {
-	struct device *dev = &fabric->pdev->dev;
 	u32 magic = ioread32(fabric->registers + MOCK_FABRIC_REG_MAGIC);
 	u32 abi = ioread32(fabric->registers + MOCK_FABRIC_REG_ABI);
 
-	if (PCI_POSSIBLE_ERROR(magic)) {
-		dev_err(dev, "bridge does not answer (reads all ones)\n");
-		return -ENODEV;
-	}
-	if (magic != MOCK_FABRIC_MAGIC) {
-		dev_err(dev, "not a mock accelerator bridge: MAGIC reads 0x%08x, not 0x%08x\n",
-			magic, MOCK_FABRIC_MAGIC);
-		return -ENODEV;
-	}
-	if (abi != MOCK_FABRIC_ABI_VERSION) {
-		dev_err(dev, "bridge has ABI %u, this driver ABI %u: update the older one\n",
-			abi, MOCK_FABRIC_ABI_VERSION);
-		return -ENODEV;
-	}
-	return 0;
+	return mock_identity_check(&fabric->pdev->dev, &mock_fabric_bridge, magic, abi);
 }
 
 /* Takes a BAR that has to have @size bytes at least. */

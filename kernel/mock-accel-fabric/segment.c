@@ -195,3 +195,7 @@ void mock_fabric_segment_remove(struct mock_fabric *fabric)
 	pci_remove_root_bus(root);
 	release_resource(&fabric->window);
 }
+
+#ifdef CONFIG_KUNIT
+#include "segment_test.c"
+#endif

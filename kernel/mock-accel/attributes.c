@@ -243,3 +243,7 @@ const struct attribute_group *mock_attribute_groups[] = {
 	&mock_no_sriov_group,
 	NULL
 };
+
+#ifdef CONFIG_KUNIT
+#include "attributes_test.c"
+#endif

@@ -167,3 +167,7 @@ void mock_buffers_free(struct mock_context *context)
 	for (; buffer < context->buffers + context->buffer_count; buffer++)
 		free_pages_exact(buffer->memory, buffer->size);
 }
+
+#ifdef CONFIG_KUNIT
+#include "buffer_test.c"
+#endif

@@ -181,3 +181,7 @@ void mock_chrdev_unregister(void)
 {
 	unregister_chrdev_region(mock_first_devt, MOCK_MINORS);
 }
+
+#ifdef CONFIG_KUNIT
+#include "cdev_test.c"
+#endif

@@ -50,6 +50,12 @@ static u32 mock_in_flight(const struct mock_engine *engine)
 	return engine->tail - engine->head;
 }
 
+/* What is said to be done can only be what is in flight. */
+static bool mock_is_head(const struct mock_engine *engine, u32 head)
+{
+	return head - engine->head <= mock_in_flight(engine);
+}
+
 static void mock_turn_off(struct mock_engine *engine)
 {
 	spin_lock(&engine->lock);
@@ -153,7 +159,7 @@ static void mock_reap(struct mock_device *mdev)
 
 	if (mock_read32(mdev, MOCK_ACCEL_REG_RING_HEAD, &head))
 		return;
-	if (head - engine->head > mock_in_flight(engine)) {
+	if (!mock_is_head(engine, head)) {
 		mock_engine_failed(mdev, "has a HEAD out of range,", head);
 		return;
 	}
@@ -380,3 +386,7 @@ int mock_engine_init(struct mock_device *mdev)
 	mutex_unlock(&mdev->lock);
 	return mock_make_ring(engine, &mdev->pdev->dev);
 }
+
+#ifdef CONFIG_KUNIT
+#include "engine_test.c"
+#endif

@@ -197,3 +197,7 @@ void mock_events_stop(struct mock_device *mdev)
 {
 	mock_free_vectors(mdev, mdev->vectors);
 }
+
+#ifdef CONFIG_KUNIT
+#include "events_test.c"
+#endif

@@ -46,3 +46,7 @@ int mock_passphrase(struct mock_device *mdev, struct mock_accel_passphrase *pass
 	passphrase->text[sizeof(passphrase->text) - 1] = '\0';
 	return err;
 }
+
+#ifdef CONFIG_KUNIT
+#include "passphrase_test.c"
+#endif

@@ -9,6 +9,15 @@
 #include <linux/lockdep.h>
 
 #include "mock_accel_drv.h"
+#include "mock_identity.h"
+
+static const struct mock_identity mock_accelerator = {
+	.kind = "device",
+	.what = "mock accelerator",
+	.reg = "DEVICE_ID",
+	.magic = MOCK_ACCEL_MAGIC,
+	.abi = MOCK_ACCEL_ABI_VERSION,
+};
 
 bool mock_answers(struct mock_device *mdev)
 {
@@ -94,26 +103,11 @@ int mock_write32(struct mock_device *mdev, u32 reg, u32 value)
 
 static int mock_check_compatible(struct mock_device *mdev)
 {
-	struct device *parent = &mdev->pdev->dev;
 	u32 magic = ioread32(mdev->regs + MOCK_ACCEL_REG_DEVICE_ID);
 	u32 abi = ioread32(mdev->regs + MOCK_ACCEL_REG_ABI);
 
-	if (PCI_POSSIBLE_ERROR(magic)) {
-		dev_err(parent, "device does not answer (reads all ones)\n");
-		return -ENODEV;
-	}
-	if (magic != MOCK_ACCEL_MAGIC) {
-		dev_err(parent, "not a mock accelerator: DEVICE_ID reads 0x%08x, not 0x%08x\n",
-			magic, MOCK_ACCEL_MAGIC);
-		return -ENODEV;
-	}
-	if (abi != MOCK_ACCEL_ABI_VERSION) {
-		dev_err(parent, "device has ABI %u, this driver ABI %u: update the older one\n",
-			abi, MOCK_ACCEL_ABI_VERSION);
-		return -ENODEV;
-	}
 	mdev->identity.abi_version = abi;
-	return 0;
+	return mock_identity_check(&mdev->pdev->dev, &mock_accelerator, magic, abi);
 }
 
 /* Reads what a function never changes. -ENODEV: nothing that this driver can drive. */
@@ -136,3 +130,7 @@ int mock_identify(struct mock_device *mdev)
 		identity->memory_size = le64_to_cpu(memory_size);
 	return err;
 }
+
+#ifdef CONFIG_KUNIT
+#include "registers_test.c"
+#endif

@@ -194,3 +194,7 @@ int mock_work_wait(struct mock_context *context, struct mock_accel_wait *wait)
 	kfree(work);
 	return 0;
 }
+
+#ifdef CONFIG_KUNIT
+#include "work_test.c"
+#endif

@@ -16,16 +16,18 @@ namespace mockdev::lab {
 /// What the cached folder has in it.
 struct GuestImage {
   std::filesystem::path folder;
+  /// Whose kernel it is: of `folder`, or of debug_kernel_recipe.
+  std::filesystem::path kernel_folder = folder;
 
   [[nodiscard]] std::filesystem::path disk() const { return folder / "root.img"; }
-  [[nodiscard]] std::filesystem::path kernel() const { return folder / "vmlinuz"; }
-  [[nodiscard]] std::filesystem::path initrd() const { return folder / "initrd"; }
+  [[nodiscard]] std::filesystem::path kernel() const { return kernel_folder / "vmlinuz"; }
+  [[nodiscard]] std::filesystem::path initrd() const { return kernel_folder / "initrd"; }
   /// Compiler and headers, those of this kernel as usr/src/linux-headers.
-  [[nodiscard]] std::filesystem::path build_tree() const { return folder / "kbuild"; }
+  [[nodiscard]] std::filesystem::path build_tree() const { return kernel_folder / "kbuild"; }
   /// Container images, of a node's.
   [[nodiscard]] std::filesystem::path container_images() const { return folder / "images"; }
   /// For what is built in that tree: it goes when the tree goes.
-  [[nodiscard]] std::filesystem::path modules() const { return folder / "modules"; }
+  [[nodiscard]] std::filesystem::path modules() const { return kernel_folder / "modules"; }
 };
 
 enum class GuestKind : std::uint8_t {

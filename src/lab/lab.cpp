@@ -75,6 +75,12 @@ class Launch {
       all.push_back({.title = "QEMU", .perform = [this] { return find_qemu(); }});
       all.push_back({.title = "guest image",
                      .perform = [this] { return ensure(plan_.cache(), plan_.guest_recipe()); }});
+    }
+    if (const auto& kernel = plan_.debug_kernel_recipe()) {
+      all.push_back(
+          {.title = "debugging kernel", .perform = [&] { return ensure(plan_.cache(), *kernel); }});
+    }
+    if (plan_.has_machines()) {
       all.push_back({.title = "kernel modules", .perform = [this] {
                        return ensure(plan_.module_cache(), plan_.modules_recipe());
                      }});
@@ -356,6 +362,7 @@ Result<std::string> dry_run(const UpOptions& options) {
   if (plan->has_machines()) {
     if (plan->qemu_recipe()) add_recipe(plan->cache(), *plan->qemu_recipe());
     add_recipe(plan->cache(), plan->guest_recipe());
+    if (plan->debug_kernel_recipe()) add_recipe(plan->cache(), *plan->debug_kernel_recipe());
     add_recipe(plan->module_cache(), plan->modules_recipe());
   }
   for (const Preparation& preparation : plan->preparations()) {

@@ -64,6 +64,9 @@ struct UpOptions {
   /// Memory of each machine, spread evenly over its NUMA nodes. Empty: 1 GiB, or 2 with Kubernetes.
   std::optional<ByteCount> memory;
   Accelerator accelerator = Accelerator::automatic;
+  /// Boot a kernel that looks for errors in drivers: KASAN, lockdep, KUnit and others. It is
+  /// several times slower. Not with Kubernetes.
+  bool debug_kernel = false;
   /// How long a guest may take from power-on until it is ready, in seconds.
   std::chrono::seconds boot_timeout{600};
 };

@@ -29,10 +29,11 @@ std::vector<std::string> values_of(const Command& command, std::string_view opti
 class Machine : public testing::Test {
  protected:
   [[nodiscard]] static Command of(const topology::Node& node, Accelerator accelerator,
-                                  const std::optional<ClusterCard>& cluster = {}) {
+                                  const std::optional<ClusterCard>& cluster = {},
+                                  const GuestImage& image = {"/cache/guest,1"}) {
     return machine_command({.node = node,
                             .qemu = {"qemu"},
-                            .image = {"/cache/guest,1"},
+                            .image = image,
                             .folder = *RunFolder::of("default"),
                             .accelerator = accelerator,
                             .cpus = *cpus_of(node, std::nullopt),
@@ -50,6 +51,15 @@ TEST_F(Machine, HasASecondCardInTheNetworkOfACluster) {
   EXPECT_THAT(values_of(command, "-netdev"),
               Contains("stream,id=cluster,server=off,addr.type=unix,addr.path=/a,,b/switch"));
   EXPECT_THAT(values_of(of(node_with({1}), Accelerator::tcg), "-netdev"), SizeIs(1));
+}
+
+TEST_F(Machine, BootsAnotherKernelFromTheSameDisk) {
+  const GuestImage image{.folder = "/cache/guest", .kernel_folder = "/cache/debug"};
+  const Command command = of(node_with({1}), Accelerator::tcg, std::nullopt, image);
+  EXPECT_THAT(values_of(command, "-kernel"), ElementsAre("/cache/debug/vmlinuz"));
+  EXPECT_THAT(values_of(command, "-initrd"), ElementsAre("/cache/debug/initrd"));
+  EXPECT_THAT(values_of(command, "-drive"), Contains(HasSubstr("file=/cache/guest/root.img,")));
+  EXPECT_EQ(image.modules(), "/cache/debug/modules");
 }
 
 TEST_F(Machine, HasANumaNodeForEachOfTheTopology) {

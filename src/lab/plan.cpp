@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "base/file.h"
+#include "lab/debug_kernel.h"
 #include "lab/kernel_modules.h"
 #include "lab/kubernetes_build.h"
 #include "lab/kvm.h"
@@ -71,7 +72,7 @@ Result<Plan> Plan::make(const UpOptions& options) {
   if (auto done = plan.choose_accelerator(options.accelerator); !done) {
     return std::unexpected(done.error());
   }
-  if (auto done = plan.choose_recipes(); !done) return std::unexpected(done.error());
+  if (auto done = plan.choose_recipes(options); !done) return std::unexpected(done.error());
   return plan;
 }
 
@@ -87,6 +88,10 @@ Result<void> Plan::choose_kubernetes(const UpOptions& options) {
                   kubernetes_programs_.native(), to_string(*version));
     }
     kubernetes_version_ = *version;
+  }
+  if (has_kubernetes() && options.debug_kernel) {
+    return fail(
+        "the debugging kernel lacks what a node of Kubernetes takes: leave out one of both");
   }
   if (has_machines() || has_kubernetes()) return {};
   return fail("nodes: 0: leaves nothing to start; add --kubernetes {}, or choose 1 to {}",
@@ -207,7 +212,7 @@ Result<void> Plan::choose_accelerator(Accelerator wanted) {
   return {};
 }
 
-Result<void> Plan::choose_recipes() {
+Result<void> Plan::choose_recipes(const UpOptions& options) {
   if (auto there = require_tools({"mke2fs", "ssh", "ssh-keygen"}); !there) return there;
   if (find_program(installation_.server.native()).empty()) {
     return fail("{}: not there; install mock-device as a whole", installation_.server.native());
@@ -222,10 +227,21 @@ Result<void> Plan::choose_recipes() {
                                  has_kubernetes() ? GuestKind::node : GuestKind::plain);
   if (!guest) return std::unexpected(guest.error());
   guest_recipe_ = std::move(*guest);
+  if (options.debug_kernel) {
+    auto kernel = lab::debug_kernel_recipe(installation_, builder_);
+    if (!kernel) return std::unexpected(kernel.error());
+    debug_kernel_recipe_ = std::move(*kernel);
+  }
   auto modules = lab::modules_recipe(installation_, image(), builder_);
   if (!modules) return std::unexpected(modules.error());
   modules_recipe_ = std::move(*modules);
   return {};
+}
+
+GuestImage Plan::image() const {
+  GuestImage image{cache_.folder(guest_recipe_)};
+  if (debug_kernel_recipe_) image.kernel_folder = cache_.folder(*debug_kernel_recipe_);
+  return image;
 }
 
 QemuProgram Plan::qemu() const {

@@ -42,7 +42,11 @@ class Plan {
   /// Not there where this computer's own QEMU will do.
   [[nodiscard]] const std::optional<Recipe>& qemu_recipe() const { return qemu_recipe_; }
   [[nodiscard]] const Recipe& guest_recipe() const { return guest_recipe_; }
-  [[nodiscard]] GuestImage image() const { return {cache_.folder(guest_recipe_)}; }
+  /// Only where the machines are to have that kernel.
+  [[nodiscard]] const std::optional<Recipe>& debug_kernel_recipe() const {
+    return debug_kernel_recipe_;
+  }
+  [[nodiscard]] GuestImage image() const;
   /// For modules_recipe.
   [[nodiscard]] Cache module_cache() const { return Cache(image().modules()); }
   [[nodiscard]] const Recipe& modules_recipe() const { return modules_recipe_; }
@@ -77,7 +81,7 @@ class Plan {
   [[nodiscard]] Result<void> choose_topology(const UpOptions& options);
   [[nodiscard]] Result<void> choose_sizes(const UpOptions& options);
   [[nodiscard]] Result<void> choose_accelerator(Accelerator wanted);
-  [[nodiscard]] Result<void> choose_recipes();
+  [[nodiscard]] Result<void> choose_recipes(const UpOptions& options);
   [[nodiscard]] Result<void> choose_kubernetes(const UpOptions& options);
   [[nodiscard]] Result<void> choose_kubernetes_recipes();
   [[nodiscard]] Result<void> choose_simulation(const UpOptions& options);
@@ -100,6 +104,7 @@ class Plan {
   QemuProgram host_qemu_;
   std::optional<Recipe> qemu_recipe_;
   Recipe guest_recipe_;
+  std::optional<Recipe> debug_kernel_recipe_;
   Recipe modules_recipe_;
   std::optional<KubernetesVersion> kubernetes_version_;
   std::filesystem::path kubernetes_programs_;  ///< ready-made; empty: built

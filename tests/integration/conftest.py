@@ -10,6 +10,23 @@ from lab import LOAD, ROOT, Lab
 TWO_NUMA = ROOT / "lab" / "topologies" / "two-numa.yaml"
 
 
+# What a kernel says when something is wrong with it or with a driver.
+REPORTS = ("BUG:|WARNING:|Call Trace|Oops|KASAN|UBSAN|ODEBUG|DMA-API:|general protection fault|"
+           "INFO: possible|suspicious RCU usage|blocked for more|cannot create duplicate")
+
+# The debugging kernel is slow, and KASAN takes an eighth of the memory.
+DEBUG_KERNEL = ("--debug-kernel", "--memory", "2GiB", "--boot-timeout", "1800")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--debug-kernel", action="store_true",
+                     help="guests have the kernel that looks for errors in drivers")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes minutes, and runs with make test-all only")
+
+
 def new_name(what):
     """A name that no other lab on this machine has."""
     return f"{what}-{uuid.uuid4().hex[:8]}"
@@ -24,8 +41,14 @@ def topology():
 
 
 @pytest.fixture(scope="session")
-def session_lab():
-    lab = Lab(new_name("shared"), "--topology", TWO_NUMA)
+def kernel_options(request):
+    """What `up` takes beside the topology."""
+    return DEBUG_KERNEL if request.config.getoption("--debug-kernel") else ()
+
+
+@pytest.fixture(scope="session")
+def session_lab(kernel_options):
+    lab = Lab(new_name("shared"), "--topology", TWO_NUMA, *kernel_options)
     yield lab
     lab.down()
 
@@ -43,7 +66,7 @@ def guest_programs(session_lab, tmp_path_factory):
 @pytest.fixture
 def lab(session_lab):
     """One guest for all tests that leave it as they found it. All devices are free and healthy,
-    and the module is loaded, before each test."""
+    and the module is loaded, before each test; the kernel has nothing to report after it."""
     for device in ("mock0", "mock1", "mock2", "mock3"):
         session_lab.run("heal", device)
     session_lab.guest(f"""
@@ -51,12 +74,14 @@ def lab(session_lab):
         for device in /sys/class/mock-accel/mock*; do echo > $device/owner; echo 0 > $device/status; done
         dmesg --clear
     """)
-    return session_lab
+    yield session_lab
+    reports = session_lab.guest(f"dmesg | grep -E -A 30 '{REPORTS}' || true")
+    assert not reports
 
 
 @pytest.fixture
-def own_lab():
+def own_lab(kernel_options):
     """A guest for a test that breaks it."""
-    lab = Lab(new_name("own"), "--topology", TWO_NUMA)
+    lab = Lab(new_name("own"), "--topology", TWO_NUMA, *kernel_options)
     yield lab
     lab.down()

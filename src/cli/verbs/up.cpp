@@ -87,7 +87,10 @@ void declare(Command& command) {
                  "What runs the machines: automatic takes KVM where it works and else TCG, which "
                  "works everywhere and is several times slower.");
   command.value("--boot-timeout", parse_seconds, up.boot_timeout, "SECONDS",
-                "How long a machine may take until it is ready. Without it: 300.");
+                "How long a machine may take until it is ready. Without it: 600.");
+  command.flag("--debug-kernel", up.debug_kernel,
+               "Boots a kernel that looks for errors in drivers, with KASAN, lockdep, KUnit and "
+               "fault injection. The first time it is built, which takes some ten minutes.");
   command.value("--kubernetes", parse_kubernetes, up.kubernetes, "VERSION",
                 fmt::format("Kubernetes of this version: {}, a full version such as 1.36.3, or "
                             "none. Without it: none.",
