@@ -12,8 +12,8 @@
 
 namespace mockdev {
 
-/// A thread with a small stack and all signals blocked (they are for main). It is joined at the
-/// end; whoever owns it makes sure that it comes to one.
+/// A thread with a small stack and all signals blocked (they are for main) but SIGBUS. It is joined
+/// at the end; whoever owns it makes sure that it comes to one.
 class Thread {
  public:
   [[nodiscard]] static Result<Thread> start(std::function<void()> run);
