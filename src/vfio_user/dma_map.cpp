@@ -2,14 +2,18 @@
 #include "vfio_user/dma_map.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <limits>
 #include <mutex>
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/guarded_copy.h"
 
 namespace mockdev::vfio_user {
 
@@ -23,6 +27,17 @@ constexpr std::uint32_t kKnownFlags =
 
 /// A copy holds up an unmap, and with it the client's machine, for no more bytes than these.
 constexpr std::size_t kCopyUnit = std::size_t{1} << 20U;
+
+/// Whether a file keeps its length for good. Only a file without a name can (memfd_create()).
+bool is_sealed_against_shrinking(int fd) {
+  const int seals = ::fcntl(fd, F_GET_SEALS);
+  return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
+}
+
+int protection_of(std::uint32_t map_flags) {
+  return ((map_flags & kDmaRead) != 0 ? PROT_READ : PROT_NONE) |
+         ((map_flags & kDmaWrite) != 0 ? PROT_WRITE : PROT_NONE);
+}
 
 /// Whether the kernel reads and writes the file as the map promises. Files on huge pages have no
 /// write(); what is not a file at all (a device, a pipe) may block for ever.
@@ -68,6 +83,7 @@ Outcome check_file_range(const protocol::DmaMap& request, const struct stat& sta
 
 Outcome DmaMap::add(const protocol::DmaMap& request, UniqueFd fd) {
   if (auto checked = check(request); !checked) return checked;
+  const std::scoped_lock turn(queue_);
   const std::unique_lock lock(mutex_);
   if (overlaps(request.address, request.address + (request.size - 1))) {
     return refuse(EEXIST, "{:#x} bytes at {:#x} reach over another map", request.size,
@@ -76,10 +92,15 @@ Outcome DmaMap::add(const protocol::DmaMap& request, UniqueFd fd) {
   if (maps_.size() >= protocol::kMaxDmaMaps) {
     return refuse(ENOSPC, "there are {} maps already", maps_.size());
   }
-  auto file = file_of(request, std::move(fd));
-  if (!file) return std::unexpected(std::move(file.error()));
-  if (*file != files_.end()) ++(*file)->second.maps;
-  maps_.emplace(request.address, Map{request.size, request.offset, request.flags, *file});
+  auto backing = backing_of(request, std::move(fd));
+  if (!backing) return std::unexpected(std::move(backing.error()));
+  if (backing->file != files_.end()) ++backing->file->second.maps;
+  if (backing->mapping) {
+    ++mappings_;
+    mapped_bytes_ += request.size;
+  }
+  maps_.emplace(request.address,
+                Map{request.size, request.offset, request.flags, *std::move(backing)});
   return {};
 }
 
@@ -90,9 +111,9 @@ bool DmaMap::overlaps(std::uint64_t first, std::uint64_t last) const {
   return address + (map.size - 1) >= first;
 }
 
-std::expected<DmaMap::Files::iterator, Refusal> DmaMap::file_of(const protocol::DmaMap& request,
-                                                                UniqueFd fd) {
-  if (!fd) return files_.end();
+std::expected<DmaMap::Backing, Refusal> DmaMap::backing_of(const protocol::DmaMap& request,
+                                                           UniqueFd fd) {
+  if (!fd) return Backing{.mapping = {}, .file = files_.end()};
   struct stat status{};
   const int flags = ::fcntl(fd.get(), F_GETFL);
   if (flags < 0 || ::fstat(fd.get(), &status) != 0) return refuse(errno, "unusable descriptor");
@@ -101,11 +122,31 @@ std::expected<DmaMap::Files::iterator, Refusal> DmaMap::file_of(const protocol::
     return refuse(EACCES, "the descriptor's open flags {:#o} don't allow map flags {:#x}", flags,
                   request.flags);
   }
-  if (!serves_pread_and_pwrite(fd.get(), status, request.flags)) return files_.end();
+  const bool has_file_io = serves_pread_and_pwrite(fd.get(), status, request.flags);
+  const bool is_sealed = is_sealed_against_shrinking(fd.get());
+  if (!has_file_io && !is_sealed) return Backing{.mapping = {}, .file = files_.end()};
   if (auto checked = check_file_range(request, status); !checked) {
     return std::unexpected(std::move(checked.error()));
   }
-  const FileKey key{status.st_dev, status.st_ino, flags & O_ACCMODE};
+  if (is_sealed) {
+    if (Mapping mapping = map_file(request, fd.get())) {
+      return Backing{.mapping = std::move(mapping), .file = files_.end()};
+    }
+  }
+  if (!has_file_io) return Backing{.mapping = {}, .file = files_.end()};
+  const auto file = keep({status.st_dev, status.st_ino, flags & O_ACCMODE}, std::move(fd));
+  if (!file) return std::unexpected(file.error());
+  return Backing{.mapping = {}, .file = *file};
+}
+
+/// None: the client has its share already, or the kernel doesn't map it.
+Mapping DmaMap::map_file(const protocol::DmaMap& request, int fd) const {
+  if (mappings_ >= kMaxMappings || request.size > kMaxMappedBytes - mapped_bytes_) return {};
+  return Mapping::of_file(fd, request.offset, request.size, protection_of(request.flags))
+      .value_or(Mapping{});
+}
+
+std::expected<DmaMap::Files::iterator, Refusal> DmaMap::keep(const FileKey& key, UniqueFd fd) {
   if (const auto known = files_.find(key); known != files_.end()) return known;
   if (files_.size() >= kMaxFiles) return refuse(ENOSPC, "{} files are mapped already", kMaxFiles);
   return files_.emplace(key, File{std::move(fd)}).first;
@@ -119,24 +160,39 @@ Outcome DmaMap::remove(const protocol::DmaUnmap& request) {
   if (all && (request.address != 0 || request.size != 0)) {
     return refuse(EINVAL, "\"all\" with {:#x} bytes at {:#x}", request.size, request.address);
   }
+  Maps removed;  // unmapped when the lock is free: that takes long for much memory
+  const std::scoped_lock turn(queue_);
   const std::unique_lock lock(mutex_);
   if (all) {
-    maps_.clear();
+    removed.swap(maps_);
     files_.clear();
+    mappings_ = 0;
+    mapped_bytes_ = 0;
     return {};
   }
   const auto map = maps_.find(request.address);
   if (map == maps_.end() || map->second.size != request.size) {
     return refuse(ENOENT, "there is no map of {:#x} bytes at {:#x}", request.size, request.address);
   }
-  forget(map);
+  removed = take_out(map);
   return {};
 }
 
-void DmaMap::forget(Maps::iterator map) {
-  const auto file = map->second.file;
-  maps_.erase(map);
-  if (file != files_.end() && --file->second.maps == 0) files_.erase(file);
+DmaMap::Maps DmaMap::take_out(Maps::iterator map) {
+  const auto& [size, offset, flags, backing] = map->second;
+  if (backing.mapping) {
+    --mappings_;
+    mapped_bytes_ -= size;
+  }
+  if (backing.file != files_.end() && --backing.file->second.maps == 0) files_.erase(backing.file);
+  Maps taken;
+  taken.insert(maps_.extract(map));
+  return taken;
+}
+
+std::shared_lock<std::shared_mutex> DmaMap::lock_for_copy() const {
+  const std::scoped_lock turn(queue_);
+  return std::shared_lock(mutex_);
 }
 
 Result<DmaMap::Piece> DmaMap::piece(GuestAddress address, std::size_t size,
@@ -156,8 +212,10 @@ Result<DmaMap::Piece> DmaMap::piece(GuestAddress address, std::size_t size,
   Piece piece;
   piece.size =
       static_cast<std::size_t>(std::min<std::uint64_t>({map.size - inside, size, kCopyUnit}));
-  if (map.file != files_.end()) {
-    piece.fd = map.file->second.fd.get();
+  if (map.backing.mapping) {
+    piece.mapped = map.backing.mapping.bytes().subspan(inside, piece.size);
+  } else if (map.backing.file != files_.end()) {
+    piece.fd = map.backing.file->second.fd.get();
     piece.offset = static_cast<off_t>(map.offset + inside);
   }
   return piece;
@@ -165,11 +223,11 @@ Result<DmaMap::Piece> DmaMap::piece(GuestAddress address, std::size_t size,
 
 namespace {
 
-/// Repeats `copy(done)` until it has moved `size` bytes.
-template <typename Copy>
-Result<DmaMap::Step> copy_all(GuestAddress address, std::size_t size, Copy copy) {
+/// Repeats `transfer(done)`, which is pread() or pwrite(), until it has moved `size` bytes.
+template <typename Transfer>
+Result<DmaMap::Step> transfer_all(GuestAddress address, std::size_t size, Transfer transfer) {
   for (std::size_t done = 0; done < size;) {
-    const ssize_t count = copy(done);
+    const ssize_t count = transfer(done);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       return fail_errno(
@@ -184,25 +242,37 @@ Result<DmaMap::Step> copy_all(GuestAddress address, std::size_t size, Copy copy)
   return DmaMap::Step{.bytes = size, .by_message = false};
 }
 
+Result<DmaMap::Step> copy_mapped(GuestAddress address, std::span<const std::byte> from,
+                                 std::span<std::byte> to) {
+  // Nothing orders plain copies by itself where the processor doesn't: a completion record is to be
+  // seen after the data that it tells of.
+  std::atomic_thread_fence(std::memory_order_acq_rel);
+  if (guarded_copy(from, to)) return DmaMap::Step{.bytes = from.size(), .by_message = false};
+  return fail("client memory at {:#x}: the host has none for all of its {:#x} bytes",
+              static_cast<std::uint64_t>(address), from.size());
+}
+
 }  // namespace
 
 Result<DmaMap::Step> DmaMap::read(GuestAddress from, std::span<std::byte> into) const {
-  const std::shared_lock lock(mutex_);
+  const auto lock = lock_for_copy();
   const auto piece = this->piece(from, into.size(), kDmaRead);
   if (!piece) return std::unexpected(piece.error());
+  if (!piece->mapped.empty()) return copy_mapped(from, piece->mapped, into.first(piece->size));
   if (piece->fd < 0) return Step{.bytes = piece->size, .by_message = true};
-  return copy_all(from, piece->size, [&](std::size_t done) {
+  return transfer_all(from, piece->size, [&](std::size_t done) {
     return ::pread(piece->fd, into.data() + done, piece->size - done,
                    piece->offset + static_cast<off_t>(done));
   });
 }
 
 Result<DmaMap::Step> DmaMap::write(GuestAddress to, std::span<const std::byte> data) const {
-  const std::shared_lock lock(mutex_);
+  const auto lock = lock_for_copy();
   const auto piece = this->piece(to, data.size(), kDmaWrite);
   if (!piece) return std::unexpected(piece.error());
+  if (!piece->mapped.empty()) return copy_mapped(to, data.first(piece->size), piece->mapped);
   if (piece->fd < 0) return Step{.bytes = piece->size, .by_message = true};
-  return copy_all(to, piece->size, [&](std::size_t done) {
+  return transfer_all(to, piece->size, [&](std::size_t done) {
     return ::pwrite(piece->fd, data.data() + done, piece->size - done,
                     piece->offset + static_cast<off_t>(done));
   });

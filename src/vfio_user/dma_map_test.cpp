@@ -2,27 +2,38 @@
 #include "vfio_user/dma_map.h"
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <limits>
 #include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/memfd.h>
 #include <unistd.h>
 
+#include "base/testing.h"
 #include "vfio_user/testing.h"
 
 namespace mockdev::vfio_user {
 namespace {
 
 using testing::Bytes;
+using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using testing::kReadWrite;
 using testing::memory_file;
+using testing::sealed_memory_file;
 using testing::text;
 
 constexpr std::uint64_t kPage = 4096;
@@ -43,6 +54,29 @@ int error_of(const Outcome& outcome) {
 
 std::ptrdiff_t open_descriptors() {
   return std::ranges::distance(std::filesystem::directory_iterator("/proc/self/fd"));
+}
+
+/// The protections of this process' mappings of sealed_memory_file()s.
+std::vector<std::string> mappings_of_sealed_files() {
+  std::vector<std::string> protections;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (!line.ends_with("/memfd:sealed (deleted)")) continue;
+    const auto protection = line.find(' ') + 1;
+    protections.push_back(line.substr(protection, 4));
+  }
+  return protections;
+}
+
+/// Whether the kernel would have to take a huge page from nowhere.
+bool has_no_huge_pages() {
+  const auto number_in = [](const char* path) {
+    std::uint64_t number = 0;
+    std::ifstream(path) >> number;
+    return number;
+  };
+  return number_in("/proc/sys/vm/nr_hugepages") == 0 &&
+         number_in("/proc/sys/vm/nr_overcommit_hugepages") == 0;
 }
 
 class DmaMapTest : public ::testing::Test {
@@ -197,6 +231,145 @@ TEST_F(DmaMapTest, FilesAndMapsOfAClientAreLimited) {
     ASSERT_EQ(add(map_request(i * kPage, kPage)), 0);
   }
   EXPECT_EQ(add(map_request(protocol::kMaxDmaMaps * kPage, kPage)), ENOSPC);
+}
+
+// --- Files that are sealed against shrinking
+// ------------------------------------------------------
+
+TEST_F(DmaMapTest, ASealedFileIsMapped) {
+  const UniqueFd file = sealed_memory_file(4 * kPage);
+  const auto descriptors = open_descriptors();
+  ASSERT_EQ(add(map_request(0x10000, kPage, kReadWrite, 2 * kPage), UniqueFd(::dup(file.get()))),
+            0);
+  EXPECT_EQ(open_descriptors(), descriptors);
+  EXPECT_THAT(mappings_of_sealed_files(), ElementsAre("rw-s"));
+  ASSERT_EQ(map_.write(GuestAddress{0x10010}, text("hello"))->bytes, 5U);
+  std::array<char, 5> found{};
+  ASSERT_EQ(::pread(file.get(), found.data(), found.size(), (2 * kPage) + 0x10), 5);
+  EXPECT_EQ(std::string(found.data(), found.size()), "hello");
+  Bytes back(5);
+  ASSERT_EQ(map_.read(GuestAddress{0x10010}, back)->bytes, 5U);
+  EXPECT_EQ(back, text("hello"));
+  ASSERT_EQ(remove(unmap_request(0x10000, kPage)), 0);
+  EXPECT_THAT(mappings_of_sealed_files(), IsEmpty());
+}
+
+TEST_F(DmaMapTest, OnlyTheSealAgainstShrinkingMakesAFileMapped) {
+  ASSERT_EQ(add(map_request(0, kPage), sealed_memory_file(kPage, 0, F_SEAL_GROW | F_SEAL_SEAL)), 0);
+  ASSERT_EQ(add(map_request(kPage, kPage), sealed_memory_file(kPage, 0, 0)), 0);
+  EXPECT_THAT(mappings_of_sealed_files(), IsEmpty());
+  Bytes buffer(2 * kPage);
+  EXPECT_FALSE(map_.read(GuestAddress{0}, buffer)->by_message);
+}
+
+TEST_F(DmaMapTest, AMappingAllowsWhatTheMapDoes) {
+  const UniqueFd file = sealed_memory_file(2 * kPage);
+  ASSERT_EQ(add(map_request(0, kPage, protocol::kDmaRead), UniqueFd(::dup(file.get()))), 0);
+  EXPECT_THAT(mappings_of_sealed_files(), ElementsAre("r--s"));
+  Bytes buffer(8);
+  EXPECT_TRUE(map_.read(GuestAddress{0}, buffer));
+  EXPECT_THAT(map_.write(GuestAddress{0}, buffer).error().message, HasSubstr("may not be written"));
+}
+
+TEST_F(DmaMapTest, ASealedFileMustBeLongEnough) {
+  EXPECT_EQ(add(map_request(0, kPage + 1), sealed_memory_file(kPage)), EINVAL);
+  EXPECT_EQ(add(map_request(0, kPage, kReadWrite, 1), sealed_memory_file(kPage)), EINVAL);
+  EXPECT_THAT(mappings_of_sealed_files(), IsEmpty());
+}
+
+TEST_F(DmaMapTest, ASealedFilesHolesAreZerosAndCanBeWrittenTo) {
+  ASSERT_EQ(add(map_request(7, 2 * kPage, kReadWrite, 99), sealed_memory_file(4 * kPage)), 0);
+  Bytes buffer(2 * kPage, std::byte{1});
+  ASSERT_EQ(map_.read(GuestAddress{7}, buffer)->bytes, buffer.size());
+  EXPECT_THAT(buffer, Each(std::byte{0}));
+  ASSERT_EQ(map_.write(GuestAddress{7}, Bytes(2 * kPage, std::byte{3}))->bytes, buffer.size());
+  ASSERT_EQ(map_.read(GuestAddress{7}, buffer)->bytes, buffer.size());
+  EXPECT_THAT(buffer, Each(std::byte{3}));
+}
+
+TEST_F(DmaMapTest, AHostWithoutMemoryForASealedFileIsAnErrorOfTheCopy) {
+  if (!has_no_huge_pages()) GTEST_SKIP() << "huge pages are the memory that no host here has";
+  constexpr std::uint64_t kHuge = std::uint64_t{2} << 20U;
+  ASSERT_EQ(add(map_request(0, kHuge), sealed_memory_file(kHuge, MFD_HUGETLB | MFD_HUGE_2MB)), 0);
+  ASSERT_EQ(add(map_request(kHuge, kPage), sealed_memory_file(kPage)), 0);
+  EXPECT_EQ(mappings_of_sealed_files().size(), 2U);
+  Bytes buffer(8);
+  EXPECT_THAT(map_.read(GuestAddress{kPage}, buffer).error().message,
+              HasSubstr("0x1000: the host has none"));
+  EXPECT_FALSE(map_.write(GuestAddress{kPage}, buffer));
+  EXPECT_TRUE(map_.write(GuestAddress{kHuge}, buffer)) << "and of no other";
+  EXPECT_EQ(remove(unmap_request(0, kHuge)), 0);
+  EXPECT_EQ(mappings_of_sealed_files().size(), 1U);
+}
+
+TEST_F(DmaMapTest, WhatAClientMayHaveMappedIsLimited) {
+  const UniqueFd file = sealed_memory_file(2 * DmaMap::kMaxMappedBytes);
+  const auto add_map = [&](std::uint64_t address, std::uint64_t size) {
+    return add(map_request(address, size), UniqueFd(::dup(file.get())));
+  };
+  constexpr std::uint64_t kFar = std::uint64_t{1} << 50U;
+  ASSERT_EQ(add_map(0, kPage), 0);
+  ASSERT_EQ(add_map(kFar, DmaMap::kMaxMappedBytes), 0);
+  EXPECT_EQ(mappings_of_sealed_files().size(), 1U) << "the second is too large";
+  EXPECT_FALSE(map_.write(GuestAddress{kFar}, text("by file"))->by_message);
+  for (std::uint64_t i = 1; i < DmaMap::kMaxMappings + 10; ++i) {
+    ASSERT_EQ(add_map(2 * i * kPage, kPage), 0);
+  }
+  EXPECT_EQ(mappings_of_sealed_files().size(), DmaMap::kMaxMappings);
+  for (std::uint64_t i = 0; i < 10; ++i) ASSERT_EQ(remove(unmap_request(2 * i * kPage, kPage)), 0);
+  ASSERT_EQ(add_map(0, kPage), 0);
+  EXPECT_EQ(mappings_of_sealed_files().size(), DmaMap::kMaxMappings - 9);
+}
+
+/// Threads that copy from and to one map without a pause, whatever becomes of it.
+class BusyDmaMapTest : public DmaMapTest {
+ protected:
+  static constexpr std::uint64_t kSize = std::uint64_t{1} << 20U;
+
+  [[nodiscard]] int add_file() { return add(map_request(0, kSize), UniqueFd(::dup(file_.get()))); }
+  [[nodiscard]] bool copies_work() const {
+    Bytes byte(1);
+    return map_.read(GuestAddress{0}, byte).has_value();
+  }
+
+  void start(unsigned threads) {
+    for (unsigned i = 0; i < threads; ++i) {
+      threads_.emplace_back([this](const std::stop_token& stop) {
+        Bytes buffer(kSize);
+        while (!stop.stop_requested()) {
+          std::ignore = map_.read(GuestAddress{0}, buffer);
+          std::ignore = map_.write(GuestAddress{0}, std::span(buffer).first(kPage));
+          ++rounds_;
+        }
+      });
+    }
+  }
+
+  UniqueFd file_ = sealed_memory_file(kSize);
+  std::atomic<unsigned> rounds_ = 0;
+  std::vector<std::jthread> threads_;
+};
+
+TEST_F(BusyDmaMapTest, NoCopyUsesMemoryThatWasUnmapped) {
+  ASSERT_EQ(add_file(), 0);
+  start(1);
+  for (int i = 0; i < 200; ++i) {
+    // On return the range is not mapped any more: a copy in it would end the test.
+    ASSERT_EQ(remove(unmap_request(0, kSize)), 0);
+    ASSERT_THAT(mappings_of_sealed_files(), IsEmpty());
+    ASSERT_EQ(add_file(), 0);
+    ASSERT_TRUE(copies_work());
+  }
+}
+
+TEST_F(BusyDmaMapTest, AnUnmapGetsItsTurnAmongManyCopies) {
+  ASSERT_EQ(add_file(), 0);
+  start(4);
+  ASSERT_TRUE(eventually([&] { return rounds_ > 10; }));
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(remove(unmap_request(0, kSize)), 0);
+    ASSERT_EQ(add_file(), 0);
+  }
 }
 
 }  // namespace

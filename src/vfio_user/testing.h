@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -79,6 +80,17 @@ inline Bytes hello() {
 inline UniqueFd memory_file(std::uint64_t size) {
   UniqueFd fd(::memfd_create("test", MFD_CLOEXEC));
   if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) std::abort();
+  return fd;
+}
+
+/// As QEMU's memory-backend-memfd makes it: its length is for good.
+inline UniqueFd sealed_memory_file(std::uint64_t size, unsigned flags = 0,
+                                   int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) {
+  UniqueFd fd(::memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING | flags));
+  if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0 ||
+      ::fcntl(fd.get(), F_ADD_SEALS, seals) != 0) {
+    std::abort();
+  }
   return fd;
 }
 
