@@ -2,57 +2,73 @@
 #include "accel/device_memory.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <utility>
-
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <array>
 
 namespace mockdev::accel {
 namespace {
 
-constexpr std::uint64_t kStatBlock = 512;  // bytes, of st_blocks on Linux
+/// Bytes of a piece. The kernel gives memory by the page, and not before it is written to: large
+/// pieces cost addresses only, and few of them hold much.
+constexpr std::uint64_t kPiece = std::uint64_t{64} << 20U;
+
+/// What was never written looks like this. Nobody writes to it, so it costs no memory either.
+constinit std::array<std::byte, std::size_t{256} << 10U> zeros{};
 
 }  // namespace
 
-ByteCount DeviceMemory::used() const {
-  struct stat status{};
-  if (const int fd = fd_; fd < 0 || ::fstat(fd, &status) != 0) return 0_B;
-  return ByteCount{static_cast<std::uint64_t>(status.st_blocks) * kStatBlock};
+bool DeviceMemory::is_blank() const {
+  const std::scoped_lock lock(mutex_);
+  return pieces_.empty();
 }
 
 Result<void> DeviceMemory::read(std::uint64_t offset, std::span<std::byte> into) const {
   if (auto checked = check_range(offset, into.size()); !checked) return checked;
-  const int fd = fd_;
-  if (fd < 0 || retired_) {
-    std::ranges::fill(into, std::byte{0});
-    return {};
-  }
   while (!into.empty()) {
-    const ssize_t count = ::pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return fail_errno("device memory: read", count == 0 ? EIO : errno);
-    offset += static_cast<std::uint64_t>(count);
-    into = into.subspan(static_cast<std::size_t>(count));
+    const auto bytes = look(offset, into.size());
+    if (!bytes) return std::unexpected(bytes.error());
+    std::ranges::copy(*bytes, into.begin());
+    offset += bytes->size();
+    into = into.subspan(bytes->size());
   }
   return {};
 }
 
 Result<void> DeviceMemory::write(std::uint64_t offset, std::span<const std::byte> data) {
   if (auto checked = check_range(offset, data.size()); !checked) return checked;
-  if (retired_) return {};
-  const auto fd = file_for_writing();
-  if (!fd) return std::unexpected(fd.error());
   while (!data.empty()) {
-    const ssize_t count = ::pwrite(*fd, data.data(), data.size(), static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno("device memory: write", errno);
-    offset += static_cast<std::uint64_t>(count);
-    data = data.subspan(static_cast<std::size_t>(count));
+    const auto bytes = open(offset, data.size());
+    if (!bytes) return std::unexpected(bytes.error());
+    std::ranges::copy(data.first(bytes->size()), bytes->begin());
+    offset += bytes->size();
+    data = data.subspan(bytes->size());
   }
   return {};
+}
+
+Result<std::span<const std::byte>> DeviceMemory::look(std::uint64_t offset,
+                                                      std::size_t count) const {
+  if (auto checked = check_range(offset, count); !checked) {
+    return std::unexpected(checked.error());
+  }
+  const std::size_t inside = offset % kPiece;
+  count = std::min<std::size_t>(count, kPiece - inside);
+  const std::scoped_lock lock(mutex_);
+  const auto found = pieces_.find(offset / kPiece);
+  if (retired_ || found == pieces_.end()) {
+    return std::span<const std::byte>(zeros).first(std::min(count, zeros.size()));
+  }
+  return found->second.bytes().subspan(inside, count);
+}
+
+Result<std::span<std::byte>> DeviceMemory::open(std::uint64_t offset, std::size_t count) {
+  if (auto checked = check_range(offset, count); !checked) {
+    return std::unexpected(checked.error());
+  }
+  if (count == 0) return std::span<std::byte>();
+  const std::size_t inside = offset % kPiece;
+  const auto whole = piece(offset / kPiece);
+  if (!whole) return std::unexpected(whole.error());
+  return whole->subspan(inside, std::min<std::size_t>(count, kPiece - inside));
 }
 
 Result<void> DeviceMemory::check_range(std::uint64_t offset, std::size_t count) const {
@@ -60,21 +76,14 @@ Result<void> DeviceMemory::check_range(std::uint64_t offset, std::size_t count) 
   return fail("device memory: {} bytes at {:#x} are not all within its {}", count, offset, size_);
 }
 
-Result<int> DeviceMemory::file_for_writing() {
-  const std::scoped_lock lock(making_);
-  if (file_) return file_.get();
-  UniqueFd file(::memfd_create("mock-accel-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file) return fail_errno("device memory: memfd_create", errno);
-  if (::ftruncate(file.get(), static_cast<off_t>(size_.value())) != 0) {
-    return fail_errno("device memory: ftruncate", errno);
+Result<std::span<std::byte>> DeviceMemory::piece(std::uint64_t number) {
+  const std::scoped_lock lock(mutex_);
+  if (const auto known = pieces_.find(number); known != pieces_.end()) {
+    return known->second.bytes();
   }
-  // Whoever maps the file may rely on its size: no access ends beyond its end.
-  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-    return fail_errno("device memory: seal", errno);
-  }
-  file_ = std::move(file);
-  fd_ = file_.get();
-  return file_.get();
+  auto made = Mapping::of_zeros(std::min(kPiece, size_.value() - number * kPiece));
+  if (!made) return with_context("device memory", made.error());
+  return pieces_.emplace(number, *std::move(made)).first->second.bytes();
 }
 
 }  // namespace mockdev::accel

@@ -2,16 +2,21 @@
 #include "accel/device_memory.h"
 
 #include <array>
+#include <fstream>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "accel/testing.h"
+
 namespace mockdev::accel {
 namespace {
 
 using testing::Each;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::vector<std::byte> pattern(std::size_t count) {
@@ -20,12 +25,22 @@ std::vector<std::byte> pattern(std::size_t count) {
   return bytes;
 }
 
+/// What this process' own memory costs the host. Zeros that were only looked at cost none.
+ByteCount own_memory() {
+  std::ifstream smaps("/proc/self/smaps_rollup");
+  for (std::string word; smaps >> word;) {
+    std::uint64_t kibibytes = 0;
+    if (word == "Anonymous:" && smaps >> kibibytes) return ByteCount{kibibytes << 10U};
+  }
+  return {};
+}
+
 TEST(DeviceMemoryTest, ReadsZerosAndCostsNothingBeforeTheFirstWrite) {
   const DeviceMemory memory(16_GiB);
   std::array<std::byte, 64> bytes{std::byte{1}};
   ASSERT_TRUE(memory.read(16'000'000'000, bytes));
   EXPECT_THAT(bytes, Each(std::byte{0}));
-  EXPECT_EQ(memory.used(), 0_B);
+  EXPECT_TRUE(memory.is_blank());
 }
 
 TEST(DeviceMemoryTest, KeepsWhatWasWrittenAnywhereInIt) {
@@ -40,11 +55,16 @@ TEST(DeviceMemoryTest, KeepsWhatWasWrittenAnywhereInIt) {
   }
 }
 
-TEST(DeviceMemoryTest, CostsWhatIsTouched) {
+TEST(DeviceMemoryTest, CostsWhatIsWritten) {
   DeviceMemory memory(16_GiB);
-  ASSERT_TRUE(memory.write(5'000'000'000, pattern(4096)));
-  EXPECT_GT(memory.used(), 0_B);
-  EXPECT_LT(memory.used(), 4_MiB);  // huge pages may be the unit
+  const auto written = pattern(4096);
+  std::vector<std::byte> hole((32_MiB).value(), std::byte{1});
+  const ByteCount before = own_memory();
+  ASSERT_TRUE(memory.write(5'000'000'000, written));
+  ASSERT_TRUE(memory.read(5'000'004'096, hole));
+  EXPECT_FALSE(memory.is_blank());
+  EXPECT_GT(own_memory(), before);
+  EXPECT_LT(own_memory().value() - before.value(), (4_MiB).value());  // or a huge page
 }
 
 TEST(DeviceMemoryTest, RetiredMemoryReadsAsZerosAndLosesWhatIsWritten) {
@@ -57,7 +77,7 @@ TEST(DeviceMemoryTest, RetiredMemoryReadsAsZerosAndLosesWhatIsWritten) {
   EXPECT_THAT(bytes, Each(std::byte{0}));
 }
 
-TEST(DeviceMemoryTest, ThreadsThatWriteFirstShareOneFile) {
+TEST(DeviceMemoryTest, ThreadsThatWriteFirstShareOnePiece) {
   DeviceMemory memory(1_GiB);
   std::array<std::byte, 2> bytes{};
   {
@@ -79,6 +99,45 @@ TEST(DeviceMemoryTest, RangesThatLeaveItAreRefused) {
   EXPECT_THAT(memory.write(4081, bytes).error().message,
               HasSubstr("16 bytes at 0xff1 are not all within its 4 KiB"));
   EXPECT_TRUE(memory.write(4080, bytes));
+}
+
+TEST(DeviceMemoryTest, RangesMayCrossPieces) {
+  DeviceMemory memory(1_GiB);
+  const auto written = pattern(300'000);
+  constexpr std::uint64_t kEdge = (64_MiB).value();
+  ASSERT_TRUE(memory.write(kEdge - 100'000, written));
+  std::vector<std::byte> read(written.size());
+  ASSERT_TRUE(memory.read(kEdge - 100'000, read));
+  EXPECT_EQ(read, written);
+  EXPECT_EQ(memory.open(kEdge - 100, 300)->size(), 100U);
+  EXPECT_EQ(memory.look(kEdge - 100, 300)->size(), 100U);
+}
+
+TEST(DeviceMemoryTest, ItCanBeUsedWhereItLies) {
+  DeviceMemory memory(1_GiB);
+  EXPECT_THAT(*memory.look(4096, 100), Each(std::byte{0}));
+  EXPECT_TRUE(memory.is_blank());
+  memory.open(4096, 2)->back() = std::byte{9};
+  EXPECT_THAT(*memory.look(4096, 3), ElementsAre(std::byte{0}, std::byte{9}, std::byte{0}));
+  EXPECT_FALSE(memory.look((1_GiB).value(), 1));
+  EXPECT_FALSE(memory.open((1_GiB).value(), 1));
+  EXPECT_TRUE(memory.look((1_GiB).value(), 0)->empty());
+  EXPECT_TRUE(memory.open((1_GiB).value(), 0)->empty());
+  memory.retire();
+  EXPECT_THAT(*memory.look(4096, 2), Each(std::byte{0}));
+}
+
+TEST(DeviceMemoryTest, AHostWithoutMemoryIsAnError) {
+  DeviceMemory memory(1_GiB);
+  std::array<std::byte, 1> byte{std::byte{5}};
+  ASSERT_TRUE(memory.write(0, byte));
+  {
+    const FewAddresses limit;
+    EXPECT_THAT(memory.write((512_MiB).value(), byte).error().message,
+                HasSubstr("device memory: mmap: Cannot allocate memory"));
+    EXPECT_TRUE(memory.write(4096, byte)) << "what is there stays";
+  }
+  EXPECT_TRUE(memory.write((512_MiB).value(), byte));
 }
 
 TEST(DeviceMemoryTest, TheLargestSizeWorks) {

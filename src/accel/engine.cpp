@@ -51,6 +51,17 @@ class Engine::Job final : public Workplace {
     return std::unexpected(Stop::no_memory);
   }
 
+  std::expected<std::span<const std::byte>, Stop> look(std::uint64_t offset,
+                                                       std::size_t count) override {
+    if (const auto bytes = memory_->look(offset, count)) return *bytes;
+    return std::unexpected(Stop::no_memory);
+  }
+
+  std::expected<std::span<std::byte>, Stop> open(std::uint64_t offset, std::size_t count) override {
+    if (const auto bytes = memory_->open(offset, count)) return *bytes;
+    return std::unexpected(Stop::no_memory);
+  }
+
   [[nodiscard]] bool flips_bits() const override {
     const Lock lock(engine_.function_.lock);
     return engine_.function_.condition.bitflip;
@@ -178,7 +189,7 @@ void Engine::set_machine_memory(Lock& held, pci::MachineMemory* memory) {
 }
 
 void Engine::release(std::shared_ptr<DeviceMemory> memory) {
-  if (memory->used() == 0_B) return;
+  if (memory->is_blank()) return;
   retired_.push_back(std::move(memory));
   wake();
 }

@@ -21,8 +21,11 @@ struct Progress {
   Step end;
 };
 
+/// Bytes of a piece that was worked through.
+using Moved = std::expected<std::size_t, Stop>;
+
 /// Calls `piece(done, buffer)` for one piece after the other of `length` bytes, of which `done` are
-/// behind it, until one does not succeed.
+/// behind it, until one does not succeed. A piece may end before the buffer that it is given.
 template <typename Piece>
 Progress in_pieces(std::uint64_t length, Workplace& workplace, std::span<std::byte> buffer,
                    Piece piece) {
@@ -30,12 +33,20 @@ Progress in_pieces(std::uint64_t length, Workplace& workplace, std::span<std::by
   while (progress.bytes < length) {
     progress.end = workplace.may_go_on();
     if (!progress.end) break;
-    const std::size_t count = std::min<std::uint64_t>(buffer.size(), length - progress.bytes);
-    progress.end = piece(progress.bytes, buffer.first(count));
-    if (!progress.end) break;
-    progress.bytes += count;
+    const std::size_t most = std::min<std::uint64_t>(buffer.size(), length - progress.bytes);
+    const Moved moved = piece(progress.bytes, buffer.first(most));
+    if (!moved) {
+      progress.end = std::unexpected(moved.error());
+      break;
+    }
+    progress.bytes += *moved;
   }
   return progress;
+}
+
+Moved all_of(Step step, std::span<const std::byte> bytes) {
+  if (!step) return std::unexpected(step.error());
+  return bytes.size();
 }
 
 Progress fill(const Descriptor& descriptor, Workplace& workplace, std::span<std::byte> buffer) {
@@ -46,17 +57,54 @@ Progress fill(const Descriptor& descriptor, Workplace& workplace, std::span<std:
   }
   return in_pieces(descriptor.length, workplace, buffer,
                    [&](std::uint64_t done, std::span<const std::byte> piece) {
-                     return workplace.write(part_of(descriptor.destination, done), piece);
+                     return all_of(workplace.write(part_of(descriptor.destination, done), piece),
+                                   piece);
                    });
+}
+
+/// The bytes of a place: the device's as they lie there, the machine's in `buffer`.
+std::expected<std::span<const std::byte>, Stop> view(const Place& from, Workplace& workplace,
+                                                     std::span<std::byte> buffer) {
+  if (from.in_device) return workplace.look(from.address, buffer.size());
+  if (auto read = workplace.read(from, buffer); !read) return std::unexpected(read.error());
+  return buffer;
+}
+
+void flip_bit(std::span<std::byte> bytes) {
+  bytes.front() ^= std::byte{1};
+}
+
+/// Into the device's memory: at once to where it belongs.
+Moved copy_in(const Place& from, const Place& to, bool flips, Workplace& workplace,
+              std::size_t most) {
+  const auto target = workplace.open(to.address, most);
+  if (!target) return std::unexpected(target.error());
+  auto read = workplace.read(from, *target);
+  if (read && flips) flip_bit(*target);
+  return all_of(read, *target);
+}
+
+/// Into the machine's memory.
+Moved copy_out(const Place& from, const Place& to, bool flips, Workplace& workplace,
+               std::span<std::byte> buffer) {
+  auto data = view(from, workplace, buffer);
+  if (!data) return std::unexpected(data.error());
+  if (flips) {
+    std::ranges::copy(*data, buffer.begin());
+    flip_bit(buffer);
+    data = buffer.first(data->size());
+  }
+  return all_of(workplace.write(to, *data), *data);
 }
 
 Progress copy(const Descriptor& descriptor, Workplace& workplace, std::span<std::byte> buffer) {
   return in_pieces(descriptor.length, workplace, buffer,
                    [&](std::uint64_t done, std::span<std::byte> piece) {
-                     if (auto read = workplace.read(part_of(descriptor.source, done), piece); !read)
-                       return read;
-                     if (done == 0 && workplace.flips_bits()) piece.front() ^= std::byte{1};
-                     return workplace.write(part_of(descriptor.destination, done), piece);
+                     const Place from = part_of(descriptor.source, done);
+                     const Place to = part_of(descriptor.destination, done);
+                     const bool flips = done == 0 && workplace.flips_bits();
+                     return to.in_device ? copy_in(from, to, flips, workplace, piece.size())
+                                         : copy_out(from, to, flips, workplace, piece);
                    });
 }
 
@@ -64,9 +112,10 @@ Progress checksum(const Descriptor& descriptor, Workplace& workplace, std::span<
   auto crc = static_cast<std::uint32_t>(descriptor.operand);
   Progress progress = in_pieces(
       descriptor.length, workplace, buffer, [&](std::uint64_t done, std::span<std::byte> piece) {
-        auto read = workplace.read(part_of(descriptor.source, done), piece);
-        if (read) crc = crc32c(crc, piece);
-        return read;
+        const auto data = view(part_of(descriptor.source, done), workplace, piece);
+        if (!data) return Moved(std::unexpected(data.error()));
+        crc = crc32c(crc, *data);
+        return Moved(data->size());
       });
   if (progress.end) progress.result = crc;
   return progress;

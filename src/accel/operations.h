@@ -34,6 +34,12 @@ class Workplace {
   [[nodiscard]] virtual Step may_go_on() = 0;
   [[nodiscard]] virtual Step read(const Place& from, std::span<std::byte> into) = 0;
   [[nodiscard]] virtual Step write(const Place& to, std::span<const std::byte> data) = 0;
+  /// Device memory itself, where it need not be copied twice: what of the `count` bytes from
+  /// `offset` on lies in one piece, at least 1 byte. It stays.
+  [[nodiscard]] virtual std::expected<std::span<const std::byte>, Stop> look(std::uint64_t offset,
+                                                                             std::size_t count) = 0;
+  [[nodiscard]] virtual std::expected<std::span<std::byte>, Stop> open(std::uint64_t offset,
+                                                                       std::size_t count) = 0;
   /// Whether COPY makes a mistake: the fault `bitflip`.
   [[nodiscard]] virtual bool flips_bits() const = 0;
 };

@@ -65,7 +65,7 @@ class RegistersTest : public testing::Test {
   bool has_data() const {
     const std::string text = passphrase();
     const std::scoped_lock lock(state_.lock);
-    return state_.memory->used() > 0_B || !text.empty();
+    return !state_.memory->is_blank() || !text.empty();
   }
   void reset() {
     const std::scoped_lock lock(state_.lock);
