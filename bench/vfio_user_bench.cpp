@@ -15,13 +15,13 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/testing.h"
+#include "comparison.h"
 #include "vfio_user/protocol.h"
 #include "vfio_user/server.h"
 #include "vfio_user/session.h"
@@ -31,41 +31,14 @@
 namespace {
 
 using namespace mockdev;             // NOLINT(google-build-using-namespace): a program
+using namespace mockdev::bench;      // NOLINT(google-build-using-namespace): a program
 using namespace mockdev::vfio_user;  // NOLINT(google-build-using-namespace): a program
 using protocol::Command;
 using testing::Bytes;
 
-// Many short rounds: what else runs on the machine then hits both sides alike.
-constexpr int kRounds = 200;
 constexpr int kOperations = 400;
 constexpr int kPosted = 4000;
 constexpr std::size_t kDevices = 1024;
-
-[[noreturn]] void give_up(const std::string& what) {
-  fmt::print(stderr, "vfio_user_bench: {}\n", what);
-  std::exit(1);
-}
-
-void pin_to_one_cpu() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(0, &set);
-  if (::sched_setaffinity(0, sizeof(set), &set) != 0) give_up("sched_setaffinity failed");
-}
-
-/// Microseconds an operation.
-template <typename Work>
-double time_of(int operations, Work work) {
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < operations; ++i) work();
-  const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
-  return spent.count() / operations;
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
 
 void send_all(int fd, std::span<const std::byte> bytes) {
   if (::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size())) {
@@ -174,35 +147,6 @@ class SessionPeer {
   testing::TestDevice device_;
   std::unique_ptr<testing::TestClient> client_;
   std::jthread thread_;
-};
-
-void row(const std::string& name, const std::string& value, const std::string& target, bool ok) {
-  fmt::print("{:<54} | {:>22} | {:>8} | {}\n", name, value, target, ok ? "yes" : "NO");
-}
-
-/// Compares what two functions take, in turn and in changing order.
-class Comparison {
- public:
-  template <typename Base, typename Ours>
-  Comparison(Base base, Ours ours) {
-    for (int round = 0; round < kRounds; ++round) {
-      if (round % 2 == 0) base_.push_back(base());
-      ours_.push_back(ours());
-      if (round % 2 != 0) base_.push_back(base());
-      ratios_.push_back(base_.back() / ours_.back());
-    }
-  }
-
-  void print(const std::string& name, double target) const {
-    const double ratio = median(ratios_);
-    row(name, fmt::format("{:.3f} ({:.2f}/{:.2f} us)", ratio, median(base_), median(ours_)),
-        fmt::format(">= {:.2f}", target), ratio >= target);
-  }
-
- private:
-  std::vector<double> base_;
-  std::vector<double> ours_;
-  std::vector<double> ratios_;
 };
 
 double read_time(int fd, Traffic& traffic) {

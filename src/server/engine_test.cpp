@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine of an accelerator as a client sees it: over a socket, in the client's memory.
+#include <algorithm>
 #include <array>
 #include <future>
 #include <memory>
 
 #include <gtest/gtest.h>
 #include <linux/vfio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "accel/accelerator.h"
+#include "base/mapping.h"
 #include "base/testing.h"
 #include "server/direct_device.h"
 #include "vfio_user/session.h"
@@ -122,6 +125,53 @@ TEST_F(ServedEngineTest, WorksInMemoryThatCameWithADescriptor) {
   std::uint64_t target = 0;
   ASSERT_EQ(::pread(file.get(), &target, sizeof(target), kTarget), sizeof(target));
   EXPECT_EQ(target, descriptor.operand);
+}
+
+TEST_F(ServedEngineTest, CopiesFromAndToMemoryThatIsMapped) {
+  const UniqueFd file = vfio_user::testing::sealed_memory_file(kMemorySize);
+  const auto memory = *Mapping::of_file(file.get(), 0, kMemorySize, PROT_READ | PROT_WRITE);
+  constexpr std::uint64_t kBack = 0x8'0000;
+  constexpr std::size_t kCount = 300'000;  // more than a piece
+  const auto sent = memory.bytes().subspan(kTarget, kCount);
+  for (std::size_t i = 0; i < kCount; ++i) sent[i] = static_cast<std::byte>(i * 7 + i / 256);
+  std::array<mock_accel_descriptor, 2> copies{};
+  copies[0].flags = MOCK_ACCEL_DESCRIPTOR_DESTINATION_DEVICE;
+  copies[0].source = kMemory + kTarget;
+  copies[1].flags = MOCK_ACCEL_DESCRIPTOR_SOURCE_DEVICE;
+  copies[1].destination = kMemory + kBack;
+  for (auto& copy : copies) {
+    copy.operation = MOCK_ACCEL_OP_COPY;
+    copy.length = kCount;
+    copy.completion = kMemory + kRecord;
+  }
+  std::ranges::copy(std::as_bytes(std::span(copies)), memory.bytes().begin());
+  map(file);
+  ring(2);
+  ASSERT_TRUE(eventually([&] { return reg(MOCK_ACCEL_REG_RING_HEAD) == 2; }));
+  EXPECT_TRUE(std::ranges::equal(memory.bytes().subspan(kBack, kCount), sent));
+}
+
+TEST_F(ServedEngineTest, AnUnmapUnderARunningCopyIsAnErrorOfTheCopy) {
+  const UniqueFd file = vfio_user::testing::sealed_memory_file(kMemorySize);
+  mock_accel_descriptor copy = fill();
+  copy.length = kMemorySize - kTarget;
+  for (int round = 0; round < 20; ++round) {
+    map(file);
+    ASSERT_EQ(::pwrite(file.get(), &copy, sizeof(copy), 0), sizeof(copy));
+    write(0, MOCK_ACCEL_REG_ENGINE_CONTROL, std::uint32_t{0});
+    write(0, MOCK_ACCEL_REG_ENGINE_CONTROL, std::uint32_t{MOCK_ACCEL_ENGINE_ENABLE});
+    ring(1);
+    const wire::DmaUnmap request{.argsz = 24, .flags = 0, .address = kMemory, .size = kMemorySize};
+    ASSERT_EQ(client_.ask(wire::Command::dma_unmap, join(request)).error(), 0U);
+    // From the reply on, the server does not touch the memory.
+    const WireBytes mark(kMemorySize, std::byte{0x5a});
+    ASSERT_EQ(::pwrite(file.get(), mark.data(), mark.size(), 0), ssize_t{kMemorySize});
+    ASSERT_TRUE(eventually(
+        [&] { return (reg(MOCK_ACCEL_REG_ENGINE_STATUS) & MOCK_ACCEL_ENGINE_BUSY) == 0; }));
+    WireBytes now(kMemorySize);
+    ASSERT_EQ(::pread(file.get(), now.data(), now.size(), 0), ssize_t{kMemorySize});
+    ASSERT_EQ(now, mark);
+  }
 }
 
 TEST_F(ServedEngineTest, WorksByMessagesWhereThereIsNoDescriptor) {

@@ -118,8 +118,8 @@ constexpr auto kAllowed = std::to_array<int>(
      SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_wait), SCMP_SYS(eventfd2), SCMP_SYS(fcntl),
      SCMP_SYS(getsockopt), SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(readv), SCMP_SYS(recvfrom),
      SCMP_SYS(sendto), SCMP_SYS(setsockopt), SCMP_SYS(shutdown), SCMP_SYS(writev),
-     // Device memory; passphrases.
-     SCMP_SYS(fallocate), SCMP_SYS(ftruncate), SCMP_SYS(getrandom), SCMP_SYS(memfd_create),
+     // Passphrases.
+     SCMP_SYS(getrandom),
      // Own sockets' removal.
      SCMP_SYS(fstat), SCMP_SYS(lstat), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(statx),
      SCMP_SYS(unlink), SCMP_SYS(unlinkat),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/sandbox.h"
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <fstream>
@@ -19,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/guarded_copy.h"
+#include "base/mapping.h"
 #include "base/testing.h"
 #include "base/unique_fd.h"
 
@@ -80,6 +83,22 @@ TEST(Sandbox, TurnsNoMemoryIntoCode) {
             EPERM);
 }
 
+TEST(Sandbox, MakesNoFiles) {
+  EXPECT_EQ(sandboxed([] { return errno_of(::memfd_create("memory", MFD_CLOEXEC)); }), EPERM);
+}
+
+TEST(Sandbox, SurvivesMemoryThatIsNotThere) {
+  const UniqueFd memory(::memfd_create("memory", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(memory.get(), 4096), 0);
+  const auto client = Mapping::of_file(memory.get(), 0, 4096, PROT_READ);
+  ASSERT_EQ(::ftruncate(memory.get(), 0), 0);
+  EXPECT_EQ(sandboxed([&] {
+              std::array<std::byte, 8> into{};
+              return guarded_copy(client->bytes().first(into.size()), into) ? 1 : 0;
+            }),
+            0);
+}
+
 TEST(Sandbox, GivesUpPrivilegesForGood) {
   EXPECT_EQ(sandboxed([] { return errno_of(::syscall(SYS_setuid, 0)); }), EPERM);
   EXPECT_EQ(sandboxed([] { return errno_of(::chroot("/")); }), EPERM);
@@ -100,15 +119,21 @@ TEST(Sandbox, RemovesFilesInItsFolderOnly) {
 }
 
 TEST(Sandbox, LeavesWhatServingTakes) {
-  EXPECT_EQ(sandboxed([] {
-              const UniqueFd memory(::memfd_create("memory", MFD_CLOEXEC));
+  const UniqueFd memory(::memfd_create("memory", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(memory.get(), 1 << 20), 0);
+  EXPECT_EQ(sandboxed([&] {
               const UniqueFd event(::eventfd(0, EFD_CLOEXEC));
               char byte = 1;
-              const bool works = memory && ::ftruncate(memory.get(), 1 << 20) == 0 &&
-                                 ::pwrite(memory.get(), &byte, 1, 4096) == 1 &&
+              const bool works = ::pwrite(memory.get(), &byte, 1, 4096) == 1 &&
                                  ::pread(memory.get(), &byte, 1, 4096) == 1 &&
                                  ::eventfd_write(event.get(), 1) == 0;
               return works ? 0 : errno;
+            }),
+            0);
+  EXPECT_EQ(sandboxed([&] {
+              const auto client = Mapping::of_file(memory.get(), 0, 1 << 20, PROT_READ);
+              const auto device = Mapping::of_zeros(1 << 20);
+              return client && device && guarded_copy(client->bytes(), device->bytes()) ? 0 : 1;
             }),
             0);
   EXPECT_EQ(sandboxed([] {
