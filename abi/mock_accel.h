@@ -103,7 +103,10 @@
  * the engine has not finished. TAIL is never more than RING_SIZE ahead of HEAD: a write that says
  * so halts the engine. What was written to memory before the doorbell, the engine reads; what it
  * wrote for a descriptor, and then the completion record, is in memory before HEAD and an
- * interrupt tell of it.
+ * interrupt tell of it. Descriptors are finished in order, and so are their records.
+ *
+ * TAIL may be written in parts, of any size: the doorbell is the write that contains its highest
+ * byte, so that goes last.
  *
  * Clearing ENABLE stops the engine at the next whole piece of work (at most 1 MiB): the
  * descriptor at work is given up without a completion record, BUSY is clear when that is done.
@@ -141,7 +144,8 @@
  * @operand: FILL: 8 bytes that are repeated, the lowest first; CRC32C: value to go on from, 0 at
  *	the start
  * @completion: address in the machine's memory of a struct mock_accel_completion, a multiple of
- *	32; 0: none
+ *	32; 0: none. With any other the descriptor is not carried out and HEAD passes it, as there
+ *	is nowhere to tell of the mistake
  * @reserved1: 0
  *
  * An address is one of the machine's memory as the device sees it, or with the flag an offset in

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace mockdev::accel {
 namespace {
@@ -21,12 +22,14 @@ bool DeviceMemory::is_blank() const {
   return pieces_.empty();
 }
 
+// memmove(), as copies within the memory may overlap: and std::ranges::copy() of this library goes
+// byte by byte.
 Result<void> DeviceMemory::read(std::uint64_t offset, std::span<std::byte> into) const {
   if (auto checked = check_range(offset, into.size()); !checked) return checked;
   while (!into.empty()) {
     const auto bytes = look(offset, into.size());
     if (!bytes) return std::unexpected(bytes.error());
-    std::ranges::copy(*bytes, into.begin());
+    std::memmove(into.data(), bytes->data(), bytes->size());
     offset += bytes->size();
     into = into.subspan(bytes->size());
   }
@@ -38,7 +41,7 @@ Result<void> DeviceMemory::write(std::uint64_t offset, std::span<const std::byte
   while (!data.empty()) {
     const auto bytes = open(offset, data.size());
     if (!bytes) return std::unexpected(bytes.error());
-    std::ranges::copy(data.first(bytes->size()), bytes->begin());
+    std::memmove(bytes->data(), data.data(), bytes->size());
     offset += bytes->size();
     data = data.subspan(bytes->size());
   }

@@ -2,7 +2,6 @@
 #include "vfio_user/dma_map.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <limits>
 #include <mutex>
@@ -244,9 +243,8 @@ Result<DmaMap::Step> transfer_all(GuestAddress address, std::size_t size, Transf
 
 Result<DmaMap::Step> copy_mapped(GuestAddress address, std::span<const std::byte> from,
                                  std::span<std::byte> to) {
-  // Nothing orders plain copies by itself where the processor doesn't: a completion record is to be
-  // seen after the data that it tells of.
-  std::atomic_thread_fence(std::memory_order_acq_rel);
+  // The lock that each copy takes and lets go also orders them: who sees a completion record sees
+  // the data that it tells of.
   if (guarded_copy(from, to)) return DmaMap::Step{.bytes = from.size(), .by_message = false};
   return fail("client memory at {:#x}: the host has none for all of its {:#x} bytes",
               static_cast<std::uint64_t>(address), from.size());

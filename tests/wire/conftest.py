@@ -64,6 +64,11 @@ class Server:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def mappings(self):
+        """How many ranges of clients' memory are mapped."""
+        with open(f"/proc/{self.process.pid}/maps") as maps:
+            return sum("memfd:client-memory" in line for line in maps)
+
     def stop(self):
         """Asks for an orderly end and gives the exit code."""
         self.process.terminate()

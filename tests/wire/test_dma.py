@@ -3,6 +3,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import struct
 
@@ -10,7 +11,7 @@ import pytest
 import wire
 from wire import DMA_MAP, DMA_READ, DMA_UNMAP, DMA_WRITE, REPLY, dma_map, dma_unmap
 
-PAGE = 4096
+PAGE, HUGE_PAGE = 4096, 2 << 20
 ENGINE, ENGINE_STATE = 0xFD0, 0xFE4
 READ, WRITE, INTERRUPT = 1, 2, 3
 BUSY, DONE, FAILED = 1, 2, 3
@@ -20,8 +21,8 @@ BUSY, DONE, FAILED = 1, 2, 3
 def memory():
     with contextlib.ExitStack() as stack:
 
-        def make(size):
-            fd = wire.memory(size)
+        def make(size, sealed=False):
+            fd = wire.memory(size, sealed)
             stack.callback(os.close, fd)
             return fd
 
@@ -159,8 +160,9 @@ def test_files_are_limited_and_given_back(target):
         assert target.descriptors() == before
 
 
-def test_device_writes_and_reads_memory_by_its_descriptor(target_client, memory):
-    fd = memory(4 * PAGE)
+@pytest.mark.parametrize("sealed", [False, True], ids=["file", "sealed"])
+def test_device_writes_and_reads_memory_by_its_descriptor(target_client, memory, sealed):
+    fd = memory(4 * PAGE, sealed)
     target_client.do(DMA_MAP, dma_map(0x100000, 2 * PAGE, offset=PAGE), fds=[fd])
     target_client.write(0, 0, b"from the device")
     order(target_client, WRITE, 0x100000 + PAGE - 4, 15)
@@ -195,6 +197,32 @@ def test_memory_that_shrinks_hurts_nobody(target_client, memory):
     os.ftruncate(fd, 0)
     order(target_client, READ, 0, 16)
     assert finished(target_client) == FAILED
+
+
+def test_memory_that_cant_shrink_is_mapped_until_it_is_unmapped(target, memory):
+    with target.client() as client:
+        client.do(DMA_MAP, dma_map(0, PAGE), fds=[memory(PAGE)])
+        client.do(DMA_MAP, dma_map(2 * PAGE, PAGE), fds=[memory(PAGE, sealed=True)])
+        client.do(DMA_MAP, dma_map(4 * PAGE, PAGE), fds=[memory(PAGE, sealed=True)])
+        assert target.mappings() == 2
+        client.do(DMA_UNMAP, dma_unmap(2 * PAGE, PAGE))
+        assert target.mappings() == 1
+    with target.client():
+        assert target.mappings() == 0, "the client has left"
+
+
+def test_sealed_memory_without_huge_pages_hurts_nobody(target_client):
+    with open("/proc/sys/vm/nr_hugepages") as pool, open("/proc/sys/vm/nr_overcommit_hugepages") as more:
+        if int(pool.read()) + int(more.read()) > 0:
+            pytest.skip("huge pages are the memory that this host must not have")
+    fd = os.memfd_create("client-memory", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | os.MFD_HUGETLB | os.MFD_HUGE_2MB)
+    os.ftruncate(fd, HUGE_PAGE)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+    target_client.do(DMA_MAP, dma_map(0, HUGE_PAGE), fds=[fd])
+    os.close(fd)
+    for command in (READ, WRITE):
+        order(target_client, command, 0, 16)
+        assert finished(target_client) == FAILED
 
 
 def test_memory_without_descriptor_is_read_by_message(target_client):

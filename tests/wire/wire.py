@@ -5,6 +5,7 @@ It sends what it is told to, also what no sane client would, and shows what come
 """
 
 import array
+import fcntl
 import json
 import os
 import socket
@@ -85,9 +86,12 @@ def set_irqs(flags, index, start, count, data=b"", argsz=None):
     return struct.pack("=IIIII", size, flags, index, start, count) + data
 
 
-def memory(size):
-    fd = os.memfd_create("client-memory", os.MFD_CLOEXEC)
+def memory(size, sealed=False):
+    """A file; sealed: as QEMU's memory-backend-memfd makes it."""
+    fd = os.memfd_create("client-memory", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(fd, size)
+    if sealed:
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
     return fd
 
 
