@@ -117,6 +117,7 @@ def stages():
              "mock-accel-dra-driver"]]),
         pytest("chart", "the Helm chart with a real control plane", "tests/chart", before=[
             ["scripts/helm.sh", "3"], ["scripts/helm.sh", "4"]]),
+        pytest("doctor", "the doctor on a real API server, healthy and broken", "tests/doctor"),
         pytest("guest", "real guests on real QEMU", "tests/integration"),
         pytest("guides", "what the guides tell their readers to type", "tests/guides"),
         pytest("arm64", "programs by qemu-user, and a guest, for arm64", "tests/arm64", before=[

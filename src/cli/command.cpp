@@ -15,6 +15,11 @@ OptionRules OptionRules::excludes(OptionRules other) const {
   return *this;
 }
 
+OptionRules OptionRules::optional_value() const {
+  option_->expected(0, 1);
+  return *this;
+}
+
 const Values& Command::values_of(const CLI::Option& option) const {
   static const Values none;
   const auto found = values_.find(&option);

@@ -76,6 +76,8 @@ class OptionRules {
   // NOLINTBEGIN(modernize-use-nodiscard): called for what they do
   OptionRules required() const;
   OptionRules excludes(OptionRules other) const;
+  /// The option may stand without a value, which then is an empty text.
+  OptionRules optional_value() const;
   // NOLINTEND(modernize-use-nodiscard)
 
  private:

@@ -129,6 +129,12 @@ class FakeApi : public kube::Api {
     return error(kube::reason::kNotFound, {.version = "v1", .plural = std::string(path)});
   }
 
+  kube::ApiResult<std::string> get_text(std::string_view path,
+                                        const kube::CallLimits& /*limits*/ = {}) override {
+    return std::unexpected(
+        error(kube::reason::kNotFound, {.version = "v1", .plural = std::string(path)}).error());
+  }
+
  private:
   static std::string version(const nlohmann::json& object) {
     return object.at("metadata").value("resourceVersion", "");

@@ -26,6 +26,7 @@
 #include "dra/slice_keeper.h"
 #include "dra/status_keeper.h"
 #include "driver/cluster.h"
+#include "driver/doctor.h"
 #include "driver/inventory_feed.h"
 #include "driver/metrics.h"
 #include "driver/partitioner.h"
@@ -185,7 +186,8 @@ class Agent {
   Result<void> run() {
     auto opened = probes_.open(
         settings_.common, metrics_, [this] { return readiness_.alive(); },
-        [this] { return readiness_.ready(); });
+        [this] { return readiness_.ready(); },
+        {{"/doctor", [this] { return Result<std::string>(doctor_page()); }}});
     if (!opened) return opened;
     auto client = make_client(settings_.common, metrics_);
     if (!client) return std::unexpected(client.error());
@@ -210,6 +212,15 @@ class Agent {
  private:
   using DeviceListener = std::function<void(std::vector<discovery::Device>)>;
 
+  /// What this node looks like now, for those who ask from outside.
+  [[nodiscard]] std::string doctor_page() const {
+    const dra::SliceFeatures features = [this] {
+      const std::lock_guard lock(features_mutex_);
+      return features_;
+    }();
+    return node_report(settings_, accelerators_.look().devices, features);
+  }
+
   /// Until the interrupt comes, or the API server is another one.
   Result<void> serve(kube::Api& api, const Server& server, int kubelet) {
     const auto plugin_setup = plugin_settings(settings_, kubelet);
@@ -224,6 +235,10 @@ class Agent {
     MeasuredHandler handler(service, metrics_);
     std::atomic<bool> in_doubt = false;  // whether the server is the one that it was
     auto keeping = keeper_settings(settings_, server);
+    {
+      const std::lock_guard lock(features_mutex_);
+      features_ = keeping.features;
+    }
     keeping.on_pass = [&](const Result<dra::Published>& pass) {
       metrics_.published(pass);
       if (!pass) in_doubt = true;
@@ -304,6 +319,8 @@ class Agent {
   const Interrupt& interrupt_;
   Metrics metrics_;
   Readiness readiness_;
+  mutable std::mutex features_mutex_;
+  dra::SliceFeatures features_;  // of the API server; the mutex's
   Probes probes_;
   discovery::KernelAccelerators accelerators_;
   dra::Preparer preparer_;

@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "driver/agent.h"
 #include "driver/controller.h"
+#include "driver/doctor.h"
 #include "driver/settings.h"
 
 namespace mockdev::driver {
@@ -24,6 +25,12 @@ Result<void> run_part(const AgentSettings& settings, const Interrupt& interrupt)
 }
 Result<void> run_part(const ControllerSettings& settings, const Interrupt& interrupt) {
   return run_controller(settings, interrupt);
+}
+Result<void> run_part(const DoctorSettings& settings, const Interrupt& /*interrupt*/) {
+  const auto report = cluster_report(settings);
+  if (!report) return std::unexpected(report.error());
+  std::fputs(report->c_str(), stdout);
+  return {};
 }
 
 int run(int argc, const char* const* argv) {

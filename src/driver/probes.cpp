@@ -7,7 +7,8 @@
 namespace mockdev::driver {
 
 Result<void> Probes::open(const CommonSettings& settings, const Metrics& metrics,
-                          const Question& alive, const Question& ready) {
+                          const Question& alive, const Question& ready,
+                          std::map<std::string, Page> more_pages) {
   if (settings.health.port > 0) {
     auto started = LivenessServer::start(settings.health, alive);
     if (!started) return std::unexpected(started.error());
@@ -20,10 +21,10 @@ Result<void> Probes::open(const CommonSettings& settings, const Metrics& metrics
         return "ok\n";
       };
     };
-    auto started = WebServer::start(
-        settings.http, {{"/metrics", [&metrics] { return Result<std::string>(metrics.text()); }},
-                        {"/healthz", page_of(alive)},
-                        {"/readyz", page_of(ready)}});
+    more_pages["/metrics"] = [&metrics] { return Result<std::string>(metrics.text()); };
+    more_pages["/healthz"] = page_of(alive);
+    more_pages["/readyz"] = page_of(ready);
+    auto started = WebServer::start(settings.http, std::move(more_pages));
     if (!started) return std::unexpected(started.error());
     web_ = std::move(*started);
   }

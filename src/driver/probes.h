@@ -3,7 +3,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "base/error.h"
 #include "driver/liveness.h"
@@ -13,14 +15,16 @@
 
 namespace mockdev::driver {
 
-/// Serves gRPC health, /metrics, /healthz and /readyz where the settings say, while it lives.
+/// Serves gRPC health, /metrics, /healthz, /readyz and pages of the part's own where the settings
+/// say, while it lives.
 class Probes {
  public:
   using Question = std::function<Result<void>()>;  ///< called on any thread
 
   /// Fails if a port is taken.
   [[nodiscard]] Result<void> open(const CommonSettings& settings, const Metrics& metrics,
-                                  const Question& alive, const Question& ready);
+                                  const Question& alive, const Question& ready,
+                                  std::map<std::string, Page> more_pages = {});
 
  private:
   std::unique_ptr<LivenessServer> liveness_;

@@ -113,7 +113,7 @@ void add_common_flags(CLI::App& app, CommonFlags& flags) {
          "Port of the gRPC health check, service liveness; -1: none", -1, kMaxPort);
   text(app, "--http-address", flags.http_address, "HTTP_ADDRESS", "Where HTTP listens", "ADDRESS");
   number(app, "--http-port", flags.http_port, "HTTP_PORT",
-         "Port of /metrics, /healthz and /readyz; -1: none", -1, kMaxPort);
+         "Port of /metrics, /healthz, /readyz and the agent's /doctor; -1: none", -1, kMaxPort);
   number(app, "--kube-api-qps", flags.qps, "KUBE_API_QPS",
          "Requests a second to the API server, in the long run; twice as many at once", 1, kMaxQps);
   text(app, "--log-level", flags.log_level, "LOG_LEVEL", std::string(kLogLevels).c_str(), "LEVEL");
@@ -187,6 +187,21 @@ void add_controller_flags(CLI::App& app, ControllerFlags& flags) {
   add_attribute_flags(app, flags.attributes);
 }
 
+struct DoctorFlags {
+  std::string driver = CommonFlags().driver;
+  std::string kubeconfig;
+  std::string node;
+  std::string selector = "app.kubernetes.io/name=mock-device";
+};
+
+void add_doctor_flags(CLI::App& app, DoctorFlags& flags) {
+  text(app, "--driver-name", flags.driver, "DRIVER_NAME", "Name of the driver", "NAME");
+  text(app, "--kubeconfig", flags.kubeconfig, "MOCK_ACCEL_KUBECONFIG",
+       "How to reach the API server (default: KUBECONFIG, or as a pod of the cluster)", "FILE");
+  text(app, "--of-node", flags.node, "", "Only what this node's agent finds", "NAME");
+  text(app, "--selector", flags.selector, "", "Label selector of mock-device's pods", "SELECTOR");
+}
+
 Refusal wrong(const std::string& what) {
   return {.exit_code = kWrongUsage, .text = fmt::format("{}: {}\n", kProgram, what)};
 }
@@ -244,6 +259,17 @@ std::expected<Settings, Refusal> settings_of(const ControllerFlags& flags) {
       .attributes = settings_of(flags.attributes)};
 }
 
+DoctorSettings settings_of(const DoctorFlags& flags) {
+  return {.common = {.driver = dra::DriverName(flags.driver),
+                     .kubeconfig = flags.kubeconfig,
+                     .api_version = {},
+                     .health = {},
+                     .http = {},
+                     .log_level = "off"},
+          .node = flags.node,
+          .selector = flags.selector};
+}
+
 }  // namespace
 
 dra::SliceSettings slice_settings(const CommonSettings& common, const AttributeNames& attributes) {
@@ -269,6 +295,10 @@ std::expected<Settings, Refusal> read_settings(int argc, const char* const* argv
       "Remove the slices of nodes that are gone or no longer served, and publish those "
       "of simulated ones");
   add_controller_flags(*controller, controller_flags);
+  DoctorFlags doctor_flags;
+  auto* const doctor = app.add_subcommand(
+      "doctor", "Look for what is wrong with a cluster: the report that mock-device doctor shows");
+  add_doctor_flags(*doctor, doctor_flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success&) {
@@ -279,6 +309,7 @@ std::expected<Settings, Refusal> read_settings(int argc, const char* const* argv
   } catch (const CLI::ParseError& error) {
     return std::unexpected(wrong(error.what()));
   }
+  if (doctor->parsed()) return settings_of(doctor_flags);
   return controller->parsed() ? settings_of(controller_flags) : settings_of(agent_flags);
 }
 

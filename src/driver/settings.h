@@ -25,7 +25,7 @@ struct CommonSettings {
   std::filesystem::path kubeconfig;  ///< empty: KUBECONFIG, or the pod's own cluster
   std::string api_version;           ///< of resource.k8s.io; empty: the newest that is served
   Listen health;                     ///< gRPC health
-  Listen http;                       ///< /metrics, /healthz, /readyz
+  Listen http;                       ///< /metrics, /healthz, /readyz, /doctor
   std::string log_level;
   int qps = 100;  ///< requests a second to the API server, in the long run
 };
@@ -73,7 +73,14 @@ struct ControllerSettings {
   AttributeNames attributes;        ///< of their devices
 };
 
-using Settings = std::variant<AgentSettings, ControllerSettings>;
+/// Looks at a cluster, or at one node of it, once.
+struct DoctorSettings {
+  CommonSettings common;
+  std::string node;      ///< whose agent is to be asked; empty: the whole cluster
+  std::string selector;  ///< label selector of mock-device's pods
+};
+
+using Settings = std::variant<AgentSettings, ControllerSettings, DoctorSettings>;
 
 /// How slices are made, but for the node's name and the form of pools' names.
 [[nodiscard]] dra::SliceSettings slice_settings(const CommonSettings& common,

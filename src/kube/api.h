@@ -196,6 +196,10 @@ class Api {
   /// What the server says at a path that is no resource: "/version", "/apis/resource.k8s.io".
   [[nodiscard]] virtual ApiResult<nlohmann::json> get_path(std::string_view path,
                                                            const CallLimits& limits = {}) = 0;
+
+  /// As get_path, of what is no JSON: "/metrics".
+  [[nodiscard]] virtual ApiResult<std::string> get_text(std::string_view path,
+                                                        const CallLimits& limits = {}) = 0;
 };
 
 }  // namespace mockdev::kube

@@ -114,11 +114,13 @@ class Client::Implementation {
   }
 
   ApiResult<json> get_path(std::string_view path, const CallLimits& limits) {
-    const Operation operation{.verb = "get",
-                              .counted_resource = {},
-                              .what = fmt::format("get {}", path),
-                              .request = {.method = "GET", .target = std::string(path)}};
-    return object_of(operation, limits);
+    return object_of(get_of(path), limits);
+  }
+
+  ApiResult<std::string> get_text(std::string_view path, const CallLimits& limits) {
+    auto reply = perform(get_of(path), limits);
+    if (!reply) return std::unexpected(std::move(reply).error());
+    return std::move(reply->body);
   }
 
   ApiResult<json> list(const Resource& collection, const ListOptions& options,
@@ -243,6 +245,13 @@ class Client::Implementation {
       operation.what += fmt::format(" ({})", subresource);
     }
     return operation;
+  }
+
+  static Operation get_of(std::string_view path) {
+    return {.verb = "get",
+            .counted_resource = {},
+            .what = fmt::format("get {}", path),
+            .request = {.method = "GET", .target = std::string(path)}};
   }
 
   static void set_body(Operation& operation, std::string_view type, const json& content) {
@@ -432,6 +441,10 @@ ApiResult<void> Client::watch(const Resource& collection, const WatchOptions& op
 
 ApiResult<json> Client::get_path(std::string_view path, const CallLimits& limits) {
   return implementation_->get_path(path, limits);
+}
+
+ApiResult<std::string> Client::get_text(std::string_view path, const CallLimits& limits) {
+  return implementation_->get_text(path, limits);
 }
 
 }  // namespace mockdev::kube

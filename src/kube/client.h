@@ -94,6 +94,8 @@ class Client final : public Api {
                                       const CallLimits& limits = {}) override;
   [[nodiscard]] ApiResult<nlohmann::json> get_path(std::string_view path,
                                                    const CallLimits& limits = {}) override;
+  [[nodiscard]] ApiResult<std::string> get_text(std::string_view path,
+                                                const CallLimits& limits = {}) override;
 
  private:
   class Implementation;

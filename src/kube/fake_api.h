@@ -43,6 +43,8 @@ class FakeApi final : public Api {
 
   /// Answers to get_path.
   std::map<std::string, Json, std::less<>> paths = {};
+  /// Answers to get_text.
+  std::map<std::string, std::string, std::less<>> texts = {};
 
   [[nodiscard]] std::vector<Call> calls() const {
     const std::scoped_lock lock(mutex_);
@@ -199,17 +201,11 @@ class FakeApi final : public Api {
   }
 
   ApiResult<Json> get_path(std::string_view path, const CallLimits& limits = {}) override {
-    if (auto error = begin(
-            {.verb = "get", .resource = {.version = "", .plural = "", .name = std::string(path)}},
-            limits)) {
-      return std::unexpected(*error);
-    }
-    const std::scoped_lock lock(mutex_);
-    const auto found = paths.find(path);
-    if (found != paths.end()) return found->second;
-    return std::unexpected(ApiError{.status = 404,
-                                    .reason = std::string(reason::kNotFound),
-                                    .message = fmt::format("get {}: not found", path)});
+    return answer_of(paths, path, limits);
+  }
+
+  ApiResult<std::string> get_text(std::string_view path, const CallLimits& limits = {}) override {
+    return answer_of(texts, path, limits);
   }
 
   /// Ends all watches that run now, with an error or as if their time were over.
@@ -235,6 +231,22 @@ class FakeApi final : public Api {
     std::string path;
     WatchEvent event;
   };
+
+  template <typename Content>
+  ApiResult<Content> answer_of(const std::map<std::string, Content, std::less<>>& answers,
+                               std::string_view path, const CallLimits& limits) {
+    if (auto error = begin(
+            {.verb = "get", .resource = {.version = "", .plural = "", .name = std::string(path)}},
+            limits)) {
+      return std::unexpected(*error);
+    }
+    const std::scoped_lock lock(mutex_);
+    const auto found = answers.find(path);
+    if (found != answers.end()) return found->second;
+    return std::unexpected(ApiError{.status = 404,
+                                    .reason = std::string(reason::kNotFound),
+                                    .message = fmt::format("get {}: not found", path)});
+  }
 
   std::optional<ApiError> begin(Call call, const CallLimits& limits) {
     {

@@ -125,6 +125,11 @@ def test_manual_page_has_no_warnings(mock_device, tmp_path):
     assert b"mock-device exec" in re.sub(b".\b", b"", done.stdout)
 
 
+def test_compatibility_page_is_the_one_that_the_program_prints(mock_device):
+    """On failure: mock-device compatibility > docs/compatibility.md"""
+    assert (ROOT / "docs" / "compatibility.md").read_text() == mock_device("compatibility").stdout
+
+
 def test_documentation_has_the_reference_that_the_program_prints(mock_device):
     """On failure: mock-device reference shows what belongs between the two marks."""
     page = (ROOT / "docs" / "cli.md").read_text()

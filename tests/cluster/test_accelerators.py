@@ -229,6 +229,23 @@ def test_a_fault_reaches_the_pod_and_the_scheduler(driver):
     end_example(driver, "one-pf")
 
 
+def test_the_doctor_finds_nothing_wrong(driver):
+    def look(text):
+        found = json.loads(text)["findings"]
+        wrong = [one for one in found if one["severity"] in ("warning", "error")]
+        assert not wrong
+        return {one["id"]: one for one in found}
+
+    cluster = look(driver.run("doctor", "--cluster", "--output", "json").stdout)
+    assert cluster["cluster.reports"]["found"] == "2 find nothing wrong"
+    from_outside = look(driver.run("doctor", "--node", "node1", "--output", "json").stdout)
+    assert from_outside["node.module"]["found"].endswith("is loaded")
+    assert from_outside["node.runtime"]["found"] == "the container runtime can't be seen from the agent's pod"
+    by_hand = look(driver.guest("mock-device doctor --node --output json"))
+    assert by_hand["node.runtime"]["found"] == "containerd has CDI on"
+    assert by_hand["node.apparmor"]["found"] == "AppArmor is on, nothing was refused"
+
+
 def test_an_agent_that_is_killed_loses_nothing(driver):
     [[words]] = run_example(driver, "one-pf", "one-pf")
     device = devices_by_uuid(driver)[words[2]]

@@ -54,6 +54,7 @@ class Agent:
         self.registry = folder / "reg"
         self.log = folder / "agent.log"
         self.health_port, self.http_port = free_port(), free_port()
+        self.http_address = "127.0.0.1"
         self.rescan = 1  # seconds; the kernel says nothing of these devices
         self.process = None
         self.processes = []  # also those before it
@@ -73,7 +74,7 @@ class Agent:
                  "--registrar-directory", self.registry,
                  "--plugins-directory", self.folder / "plugins",
                  "--healthcheck-address", "127.0.0.1", "--healthcheck-port", str(health),
-                 "--http-address", "127.0.0.1", "--http-port", str(http),
+                 "--http-address", self.http_address, "--http-port", str(http),
                  "--rescan-seconds", str(self.rescan), "--repair-delay-ms", "200", *flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=os.environ | (environment or {}))

@@ -7,9 +7,10 @@ namespace mockdev::cli {
 
 std::span<const Verb* const> all_verbs() {
   static constexpr std::array kVerbs = {
-      &kUp,         &kDown,     &kRepair,   &kStatus,    &kExec,  &kConsole,  &kLogs, &kKubectl,
-      &kLoadImage,  &kDevices,  &kTopology, &kFault,     &kHeal,  &kSchedule, &kPlug, &kUnplug,
-      &kCompletion, &kComplete, &kMan,      &kReference, &kRelay, &kNetwork,
+      &kUp,       &kDown,     &kRepair,    &kStatus,  &kExec,     &kConsole,
+      &kLogs,     &kKubectl,  &kLoadImage, &kDevices, &kTopology, &kFault,
+      &kHeal,     &kSchedule, &kPlug,      &kUnplug,  &kDoctor,   &kCompletion,
+      &kComplete, &kMan,      &kReference, &kRelay,   &kNetwork,  &kCompatibility,
   };
   return kVerbs;
 }

@@ -26,6 +26,8 @@ extern const Verb kHeal;
 extern const Verb kSchedule;
 extern const Verb kPlug;
 extern const Verb kUnplug;
+// Health.
+extern const Verb kDoctor;
 // Shells.
 extern const Verb kCompletion;
 // For programs.
@@ -34,6 +36,7 @@ extern const Verb kMan;
 extern const Verb kReference;
 extern const Verb kRelay;
 extern const Verb kNetwork;
+extern const Verb kCompatibility;
 
 /// All of them, in the order in which help shows them.
 [[nodiscard]] std::span<const Verb* const> all_verbs();

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// The programs of mock-device in the cluster: where they run, and what they say.
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "cluster_doctor/view.h"
+#include "doctor/compatibility.h"
+#include "doctor/version.h"
+#include "kube/json_access.h"
+
+namespace mockdev::cluster_doctor {
+namespace {
+
+using doctor::compatibility;
+using doctor::find_version;
+using kube::member;
+using kube::text_at;
+
+constexpr const char* kApply = "kubectl apply -k deploy, or helm install";
+
+std::string node_of(const json& pod) {
+  return text_at(pod, {"spec", "nodeName"});
+}
+
+/// Why a pod is not ready: what a container waits for, or its phase.
+std::string state_of(const json& pod) {
+  const json* const statuses = member(pod, {"status", "containerStatuses"});
+  if (statuses != nullptr && statuses->is_array()) {
+    for (const json& status : *statuses) {
+      const std::string reason = text_at(status, {"state", "waiting", "reason"});
+      if (!reason.empty()) return reason;
+    }
+  }
+  const std::string phase = text_at(pod, {"status", "phase"});
+  return phase == "Running" ? "running, not ready" : phase.empty() ? "not started" : phase;
+}
+
+void check_agent(const json& pod, Report& report) {
+  if (is_ready(pod)) return;
+  report.add(Severity::error, node_of(pod).empty() ? name_of(pod) : node_of(pod),
+             fmt::format("its node agent {} is not ready: {}", name_of(pod), state_of(pod)),
+             {.needed = "a node agent that is ready",
+              .remedy = fmt::format("kubectl -n {} describe pod {}; its /readyz and log say what "
+                                    "it waits for",
+                                    text_at(pod, {"metadata", "namespace"}),
+                                    text_at(pod, {"metadata", "name"}))});
+}
+
+/// Nodes that slices name, whose devices nobody hands out.
+std::set<std::string> nodes_of_slices(const ClusterView& view) {
+  std::set<std::string> nodes;
+  if (!view.slices) return nodes;
+  for (const json& slice : *view.slices) nodes.insert(text_at(slice, {"spec", "nodeName"}));
+  nodes.erase("");
+  return nodes;
+}
+
+// ---- Versions ----
+
+/// Components are of one version; while an upgrade rolls they are one minor version apart.
+void report_skew(const std::string& subject, const std::string& version, Report& report) {
+  const auto theirs = find_version(version);
+  const auto ours = find_version(MOCK_DEVICE_VERSION);
+  if (version == MOCK_DEVICE_VERSION || !theirs || !ours) return;
+  const bool near = theirs->major == ours->major &&
+                    std::abs(static_cast<int>(theirs->minor) - static_cast<int>(ours->minor)) <= 1;
+  report.add(near ? Severity::warning : Severity::error, subject,
+             fmt::format("is {}, this program {}", version, MOCK_DEVICE_VERSION),
+             compatibility().row("versions").advice);
+}
+
+/// The tag of the image of a pod's first container; empty: it has none.
+std::string tag_of(const json& pod) {
+  const json containers = pod.at("spec").value("containers", json::array());
+  if (containers.empty()) return "";
+  const std::string image = text_at(containers[0], {"image"});
+  const std::size_t colon = image.rfind(':');
+  if (colon == std::string::npos || image.find('/', colon) != std::string::npos) return "";
+  return image.substr(colon + 1);
+}
+
+}  // namespace
+
+void check_agents(const ClusterView& view, Report& report) {
+  const auto* const pods = objects_or_note(view.pods, report, "list pods");
+  if (pods == nullptr) return;
+  std::map<std::string, unsigned> agents;  // by node
+  for (const json& pod : *pods) {
+    if (!is_agent(pod)) continue;
+    ++agents[node_of(pod)];
+    check_agent(pod, report);
+  }
+  if (agents.empty()) {
+    report.add(Severity::error, "node agents", "there is none",
+               {.needed = "a node agent on each node with accelerators", .remedy = kApply});
+    return;
+  }
+  for (const auto& [node, count] : agents) {
+    if (count == 1 || node.empty()) continue;
+    report.add(Severity::warning, node, fmt::format("has {} node agents", count),
+               {.needed = "one, but for the time of a rolling update",
+                .remedy = "look for a second installation"});
+  }
+  for (const std::string& node : nodes_of_slices(view)) {
+    if (agents.contains(node)) continue;
+    report.add(Severity::warning, node, "has slices but no node agent",
+               {.needed = "a node agent that hands out what the slices offer",
+                .remedy = "look at the DaemonSet's node selector and tolerations; the controller "
+                          "removes slices that nobody serves"});
+  }
+  report.ok("node agents", fmt::format("on {} nodes", agents.size()));
+}
+
+void check_controllers(const ClusterView& view, Report& report) {
+  const auto* const pods = objects_or_note(view.pods, report, "list pods");
+  if (pods == nullptr) return;
+  const auto is_controller = [](const json& pod) {
+    return text_at(pod, {"metadata", "labels", "app.kubernetes.io/component"}) == "controller";
+  };
+  const auto ready = std::ranges::count_if(
+      *pods, [&](const json& pod) { return is_controller(pod) && is_ready(pod); });
+  if (ready > 0) {
+    report.ok("controllers", fmt::format("{} ready", ready));
+  } else {
+    report.add(Severity::warning, "controllers", "none is ready",
+               {.needed = "one that removes the slices of nodes that are gone", .remedy = kApply});
+  }
+}
+
+void check_reports(const ClusterView& view, Report& report) {
+  unsigned well = 0;
+  for (const AgentReport& agent : view.reports) {
+    Report own;
+    if (!agent.page) {
+      report_unasked(report, "get pods/proxy", agent.page.error());
+      if (agent.page.error().is(kube::reason::kForbidden)) return;  // the others are alike
+      continue;
+    }
+    if (auto added = add_from_json(*agent.page, own); !added) {
+      report.add(Severity::note, agent.node, "its agent gives no report",
+                 {.needed = "a node agent of this version", .remedy = "upgrade it"});
+      continue;
+    }
+    const auto worst = std::ranges::max_element(own.findings(), {}, &doctor::Finding::severity);
+    if (worst == own.findings().end() || worst->severity < Severity::warning) {
+      ++well;
+      continue;
+    }
+    report.add(worst->severity, agent.node,
+               fmt::format("{} errors and {} warnings; {}: {}", own.count(Severity::error),
+                           own.count(Severity::warning), worst->id, worst->found),
+               {.needed = worst->advice.needed,
+                .remedy = fmt::format("mock-device doctor --node {}", agent.node)});
+  }
+  report.ok("node agents", fmt::format("{} find nothing wrong", well));
+}
+
+void check_versions(const ClusterView& view, Report& report) {
+  for (const AgentReport& agent : view.reports) {
+    if (agent.page)
+      report_skew("agent of " + agent.node, text_at(*agent.page, {"version"}), report);
+  }
+  const auto* const pods = objects_or_note(view.pods, report, "list pods");
+  if (pods == nullptr) return;
+  for (const json& pod : *pods) {
+    // An agent that reports has said its version better than its image does.
+    const bool reported = std::ranges::any_of(view.reports, [&](const AgentReport& agent) {
+      return agent.pod == name_of(pod) && agent.page;
+    });
+    if (!reported) report_skew("image of " + name_of(pod), tag_of(pod), report);
+  }
+  report.ok("versions", fmt::format("{} pods were looked at", pods->size()));
+}
+
+void check_installations(const ClusterView& view, Report& report) {
+  const Objects sets = list(view.api, {.group = "apps", .version = "v1", .plural = "daemonsets"},
+                            {.label_selector = view.settings.selector});
+  const auto* const all = objects_or_note(sets, report, "list daemonsets");
+  if (all == nullptr) return;
+  std::vector<std::string> installations;
+  for (const json& set : *all) {
+    const std::string release =
+        text_at(set, {"metadata", "annotations", "meta.helm.sh/release-name"});
+    installations.push_back(release.empty()
+                                ? name_of(set)
+                                : fmt::format("{} (Helm release {})", name_of(set), release));
+  }
+  if (installations.size() > 1) {
+    report.add(Severity::error, "installations",
+               fmt::format("{}: {}", installations.size(), fmt::join(installations, ", ")),
+               compatibility().row("helm").advice);
+  } else if (installations.empty()) {
+    report.add(Severity::note, "installations", "no DaemonSet of mock-device",
+               {.needed = "one installation", .remedy = kApply});
+  } else {
+    report.ok("installations", installations[0]);
+  }
+}
+
+}  // namespace mockdev::cluster_doctor

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster_doctor/cluster.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "doctor/testing.h"
+#include "kube/fake_api.h"
+
+namespace mockdev::cluster_doctor {
+namespace {
+
+using doctor::Finding;
+using doctor::Report;
+using doctor::Severity;
+using kube::Resource;
+using nlohmann::json;
+using testing::HasSubstr;
+
+constexpr const char* kProxy = "/api/v1/namespaces/mock-device/pods/agent-0:8080/proxy/doctor";
+constexpr const char* kUuid = "123e4567-e89b-12d3-a456-426614174000";
+
+const Resource kPods{.version = "v1", .plural = "pods", .ns = "mock-device"};
+const Resource kSlices{.group = "resource.k8s.io", .version = "v1", .plural = "resourceslices"};
+const Resource kClasses{.group = "resource.k8s.io", .version = "v1", .plural = "deviceclasses"};
+const Resource kClaims{
+    .group = "resource.k8s.io", .version = "v1", .plural = "resourceclaims", .ns = "default"};
+const Resource kDaemonSets{
+    .group = "apps", .version = "v1", .plural = "daemonsets", .ns = "mock-device"};
+const Resource kModules{
+    .group = "kmm.sigs.x-k8s.io", .version = "v1beta1", .plural = "modules", .ns = "mock-device"};
+const Resource kNodes{.version = "v1", .plural = "nodes"};
+
+json pod(const std::string& name, const std::string& component, const std::string& image) {
+  return {{"metadata", {{"name", name}, {"labels", {{"app.kubernetes.io/component", component}}}}},
+          {"spec",
+           {{"nodeName", "node0"},
+            {"serviceAccountName", "agent"},
+            {"containers", {{{"name", "x"}, {"image", image}}}}}},
+          {"status",
+           {{"phase", "Running"}, {"conditions", {{{"type", "Ready"}, {"status", "True"}}}}}}};
+}
+
+json slice(const std::string& name, int generation, int count, const std::string& pool = "node0",
+           const std::string& uuid = kUuid) {
+  return {{"metadata", {{"name", name}}},
+          {"spec",
+           {{"driver", "mock-accel.example.com"},
+            {"nodeName", "node0"},
+            {"pool", {{"name", pool}, {"generation", generation}, {"resourceSliceCount", count}}},
+            {"devices",
+             {{{"name", "mock0"},
+               {"attributes", {{"mock-accel.example.com/uuid", {{"string", uuid}}}}}}}}}}};
+}
+
+/// A cluster in which all is well, until a test breaks something.
+class ClusterDoctor : public testing::Test {
+ protected:
+  ClusterDoctor() {
+    serve("36", {"v1"});
+    api_.texts["/metrics"] =
+        "# HELP kubernetes_feature_enabled x\n"
+        "kubernetes_feature_enabled{name=\"DRADeviceTaints\",stage=\"BETA\"} 1\n";
+    api_.on_store = [this](json& object) {
+      if (object.value("kind", "") == "SubjectAccessReview") object["status"]["allowed"] = allowed_;
+    };
+    put(kNodes, {{"metadata", {{"name", "node0"}, {"labels", {{"accel", "yes"}}}}},
+                 {"status",
+                  {{"nodeInfo",
+                    {{"kubeletVersion", "v1.36.3"},
+                     {"containerRuntimeVersion", "containerd://1.7.24"},
+                     {"kernelVersion", "6.12.117+deb13-amd64"}}}}}});
+    put(kPods, pod("agent-0", "node-agent", "x/driver:" MOCK_DEVICE_VERSION));
+    put(kPods, pod("controller-0", "controller", "x/driver:" MOCK_DEVICE_VERSION));
+    put(kDaemonSets, {{"metadata", {{"name", "agent"}}}});
+    put(kClasses, {{"metadata", {{"name", "any"}}},
+                   {"spec", {{"cel", "device.driver == \"mock-accel.example.com\""}}}});
+    put(kSlices, slice("a", 1, 1));
+    put({.version = "v1", .plural = "namespaces"},
+        {{"metadata",
+          {{"name", "mock-device"},
+           {"labels", {{"pod-security.kubernetes.io/enforce", "privileged"}}}}}});
+    put({.group = "admissionregistration.k8s.io",
+         .version = "v1",
+         .plural = "validatingadmissionpolicies"},
+        {{"metadata", {{"name", "own-node"}}},
+         {"spec",
+          {{"resources", {"resourceslices"}},
+           {"user", "system:serviceaccount:mock-device:agent"}}}});
+    put({.group = "admissionregistration.k8s.io",
+         .version = "v1",
+         .plural = "validatingadmissionpolicybindings"},
+        {{"metadata", {{"name", "own-node"}}}, {"spec", {{"policyName", "own-node"}}}});
+    api_.paths[kProxy] = report_of(MOCK_DEVICE_VERSION);
+  }
+
+  static json report_of(const std::string& version) {
+    return {{"version", version},
+            {"node", "node0"},
+            {"devices", {{{"name", "mock0"}, {"pool", "node0"}, {"uuid", kUuid}}}},
+            {"findings", json::array()}};
+  }
+
+  void serve(const std::string& minor, const std::vector<std::string>& versions) {
+    api_.paths["/version"] = {
+        {"major", "1"}, {"minor", minor}, {"gitVersion", "v1." + minor + ".3"}};
+    json list = json::array();
+    for (const std::string& version : versions) {
+      list.push_back({{"version", version}});
+      api_.paths["/apis/resource.k8s.io/" + version] = {
+          {"resources", {{{"name", "resourceslices"}}, {{"name", "resourceclaims"}}}}};
+    }
+    api_.paths["/apis/resource.k8s.io"] = {{"versions", list}};
+  }
+
+  void put(const Resource& collection, const json& object) {
+    ASSERT_TRUE(api_.create(collection, object));
+  }
+  void change(const Resource& object, const json& patch) { ASSERT_TRUE(api_.patch(object, patch)); }
+  void remove(const Resource& object) { ASSERT_TRUE(api_.remove(object)); }
+
+  /// KMM is there, with a Module of mock-accel.
+  void put_module(const json& mappings, const json& more = json::object()) {
+    api_.paths["/apis/kmm.sigs.x-k8s.io"] = json::object();
+    json module = {
+        {"metadata", {{"name", "mock-accel"}}},
+        {"spec",
+         {{"selector", {{"accel", "yes"}}},
+          {"tolerations", {{{"key", "node.kubernetes.io/unschedulable"}, {"operator", "Exists"}}}},
+          {"moduleLoader",
+           {{"container",
+             {{"modprobe", {{"moduleName", "mock-accel"}}}, {"kernelMappings", mappings}}}}}}},
+        {"status",
+         {{"moduleLoader",
+           {{"nodesMatchingSelectorNumber", 1}, {"desiredNumber", 1}, {"availableNumber", 1}}}}}};
+    module.merge_patch(more);
+    put(kModules, module);
+  }
+
+  Report look() {
+    Report report;
+    check_cluster(api_, {}, report);
+    return report;
+  }
+  Finding finding(std::string_view id) { return worst_finding(look(), id); }
+
+  kube::FakeApi api_;
+  bool allowed_ = true;
+};
+
+TEST_F(ClusterDoctor, FindsNothingWrongWithAHealthyCluster) {
+  const Report report = look();
+  for (const Finding& one : report.findings()) {
+    EXPECT_EQ(one.severity, Severity::ok) << one.id << ": " << one.subject << " " << one.found;
+  }
+  for (const doctor::CheckText& check : cluster_checks()) {
+    EXPECT_EQ(worst_finding(report, check.id).id, check.id);
+  }
+}
+
+TEST_F(ClusterDoctor, SaysThatNobodyAnswers) {
+  api_.paths.erase("/version");
+  EXPECT_EQ(finding("cluster.server").severity, Severity::error);
+  EXPECT_EQ(look().findings().size(), 1U);
+}
+
+TEST_F(ClusterDoctor, RefusesAnOldServer) {
+  serve("29", {"v1alpha2"});
+  EXPECT_EQ(finding("cluster.server").severity, Severity::error);
+  EXPECT_EQ(finding("cluster.resource-api").severity, Severity::error);
+  EXPECT_THAT(finding("cluster.resource-api").advice.remedy, HasSubstr("--runtime-config"));
+  EXPECT_EQ(finding("cluster.slices").severity, Severity::note);
+}
+
+TEST_F(ClusterDoctor, SeesGatesThatSomebodyClosed) {
+  api_.texts["/metrics"] =
+      "kubernetes_feature_enabled{name=\"DRADeviceTaints\",stage=\"BETA\"} 0\n";
+  EXPECT_EQ(finding("cluster.gates").severity, Severity::warning);
+  serve("34", {"v1"});  // there it is closed by default
+  EXPECT_EQ(finding("cluster.gates").severity, Severity::note);
+  api_.texts["/metrics"] =
+      "kubernetes_feature_enabled{name=\"DynamicResourceAllocation\",stage=\"BETA\"} 0\n";
+  EXPECT_EQ(finding("cluster.gates").severity, Severity::error);
+}
+
+TEST_F(ClusterDoctor, ComparesKubeletsWithTheServer) {
+  const auto with = [](const char* version) {
+    return json{{"status", {{"nodeInfo", {{"kubeletVersion", version}}}}}};
+  };
+  change(kNodes.named("node0"), with("v1.37.0"));
+  EXPECT_THAT(finding("cluster.nodes").found, HasSubstr("newer than the API server"));
+  change(kNodes.named("node0"), with("v1.32.0"));
+  EXPECT_EQ(finding("cluster.nodes").severity, Severity::warning);
+  change(kNodes.named("node0"), with("v1.33.0"));
+  EXPECT_EQ(finding("cluster.nodes").severity, Severity::ok);
+}
+
+TEST_F(ClusterDoctor, ComparesRuntimesAndKernels) {
+  const auto with = [](const char* what, const char* value) {
+    return json{{"status", {{"nodeInfo", {{what, value}}}}}};
+  };
+  change(kNodes.named("node0"), with("containerRuntimeVersion", "containerd://1.6.33"));
+  EXPECT_EQ(finding("cluster.nodes").severity, Severity::error);
+  change(kNodes.named("node0"), with("containerRuntimeVersion", "docker://28.2.0"));
+  EXPECT_EQ(finding("cluster.nodes").severity, Severity::warning);
+  change(kNodes.named("node0"), with("containerRuntimeVersion", "cri-o://1.34.1"));
+  EXPECT_EQ(finding("cluster.nodes").severity, Severity::ok);
+  change(kNodes.named("node0"), with("kernelVersion", "5.14.0-570.el9"));
+  EXPECT_EQ(finding("cluster.nodes").severity, Severity::error);
+}
+
+TEST_F(ClusterDoctor, DoesNotLookAtSimulatedNodes) {
+  put(kNodes, {{"metadata",
+                {{"name", "sim-0"}, {"labels", {{"mock-accel.example.com/simulated", "true"}}}}},
+               {"status", {{"nodeInfo", {{"kernelVersion", "2.6.32"}}}}}});
+  EXPECT_EQ(finding("cluster.nodes").severity, Severity::ok);
+}
+
+TEST_F(ClusterDoctor, MissesDeviceClasses) {
+  remove(kClasses.named("any"));
+  EXPECT_EQ(finding("cluster.device-classes").severity, Severity::error);
+}
+
+TEST_F(ClusterDoctor, SeesTwoInstallations) {
+  put(kDaemonSets,
+      {{"metadata", {{"name", "b"}, {"annotations", {{"meta.helm.sh/release-name", "second"}}}}}});
+  EXPECT_EQ(finding("cluster.installations").severity, Severity::error);
+  EXPECT_THAT(finding("cluster.installations").found, HasSubstr("(Helm release second)"));
+}
+
+TEST_F(ClusterDoctor, SeesAgentsThatAreNotReady) {
+  change(
+      kPods.named("agent-0"),
+      {{"status",
+        {{"conditions", json::array()},
+         {"containerStatuses", {{{"state", {{"waiting", {{"reason", "ImagePullBackOff"}}}}}}}}}}});
+  const Finding found = finding("cluster.agents");
+  EXPECT_EQ(found.severity, Severity::error);
+  EXPECT_EQ(found.subject, "node0");
+  EXPECT_THAT(found.found, HasSubstr("ImagePullBackOff"));
+}
+
+TEST_F(ClusterDoctor, MissesAgentsAndControllers) {
+  remove(kPods.named("agent-0"));
+  EXPECT_EQ(finding("cluster.agents").severity, Severity::error);
+  remove(kPods.named("controller-0"));
+  EXPECT_EQ(finding("cluster.controllers").severity, Severity::warning);
+}
+
+TEST_F(ClusterDoctor, SeesSlicesThatNobodyServes) {
+  change(kPods.named("agent-0"), {{"spec", {{"nodeName", "node1"}}}});
+  EXPECT_EQ(finding("cluster.agents").found, "has slices but no node agent");
+}
+
+TEST_F(ClusterDoctor, HandsOnWhatAgentsFind) {
+  api_.paths[kProxy]["findings"] = {{{"id", "node.module"},
+                                     {"severity", "error"},
+                                     {"subject", "node0"},
+                                     {"found", "not loaded"}}};
+  const Finding found = finding("cluster.reports");
+  EXPECT_EQ(found.severity, Severity::error);
+  EXPECT_EQ(found.found, "1 errors and 0 warnings; node.module: not loaded");
+  EXPECT_EQ(found.advice.remedy, "mock-device doctor --node node0");
+}
+
+TEST_F(ClusterDoctor, SeesAgentsOfAnotherVersion) {
+  api_.paths[kProxy] = report_of("9.0.0");
+  EXPECT_EQ(finding("cluster.versions").severity, Severity::error);
+  api_.paths[kProxy] = report_of("0.2.0");
+  EXPECT_EQ(finding("cluster.versions").severity, Severity::warning);
+}
+
+TEST_F(ClusterDoctor, SeesControllersOfAnotherVersionByTheirImage) {
+  put(kPods, pod("controller-1", "controller", "registry:5000/driver:7.0.0"));
+  EXPECT_EQ(finding("cluster.versions").subject, "image of mock-device/controller-1");
+  EXPECT_EQ(finding("cluster.versions").severity, Severity::error);
+}
+
+TEST_F(ClusterDoctor, WantsPoolsWhole) {
+  remove(kSlices.named("a"));
+  put(kSlices, slice("b", 2, 2));
+  EXPECT_EQ(finding("cluster.slices").found, "1 of 2 slices of generation 2 are there");
+}
+
+TEST_F(ClusterDoctor, SeesOutdatedSlices) {
+  put(kSlices, slice("b", 2, 1));
+  EXPECT_EQ(finding("cluster.slices").severity, Severity::warning);
+}
+
+TEST_F(ClusterDoctor, SeesADeviceThatIsOfferedTwice) {
+  put(kSlices, slice("b", 1, 1, "other"));
+  const Report report = look();
+  EXPECT_TRUE(std::ranges::any_of(report.findings(), [](const Finding& one) {
+    return one.subject == std::string("device ") + kUuid && one.severity == Severity::error;
+  }));
+}
+
+TEST_F(ClusterDoctor, ComparesSlicesWithTheNode) {
+  api_.paths[kProxy]["devices"] = {{{"name", "mock1"}, {"pool", "node0"}, {"uuid", "another"}}};
+  const Report report = look();
+  std::vector<std::string> found;
+  for (const Finding& one : report.findings()) {
+    if (one.id == "cluster.slices" && one.severity == Severity::error) found.push_back(one.found);
+  }
+  EXPECT_THAT(found,
+              testing::ElementsAre(HasSubstr("in sysfs but in no slice: node0/mock1 (another)"),
+                                   HasSubstr("in a slice but not in sysfs: node0/mock0")));
+}
+
+TEST_F(ClusterDoctor, ReadsTheFormOfOlderVersions) {
+  serve("32", {"v1beta1"});
+  Resource old = kSlices;
+  old.version = "v1beta1";
+  json basic = slice("a", 1, 1);
+  json& device = basic["spec"]["devices"][0];
+  device["basic"]["attributes"] = device["attributes"];
+  device.erase("attributes");
+  put(old, basic);
+  EXPECT_EQ(finding("cluster.slices").found, "1 slices offer 1 devices");
+}
+
+TEST_F(ClusterDoctor, SeesClaimsThatCannotEnd) {
+  const json given = {
+      {"results",
+       {{{"driver", "mock-accel.example.com"}, {"pool", "node0"}, {"device", "mock0"}}}}};
+  put(kClaims,
+      {{"metadata", {{"name", "c"}}},
+       {"status", {{"allocation", {{"devices", given}}}, {"reservedFor", {{{"name", "p"}}}}}}});
+  EXPECT_EQ(finding("cluster.claims").severity, Severity::ok);
+  change(kClaims.named("c"), {{"metadata", {{"deletionTimestamp", "2026-11-26T20:00:00Z"}}}});
+  EXPECT_EQ(finding("cluster.claims").severity, Severity::warning);
+  EXPECT_THAT(finding("cluster.claims").found, HasSubstr("reserved for p"));
+  remove(kSlices.named("a"));
+  EXPECT_EQ(finding("cluster.claims").found, "has node0/mock0, which is in no slice");
+}
+
+TEST_F(ClusterDoctor, NamesTheRightsThatAgentsLack) {
+  allowed_ = false;
+  EXPECT_THAT(finding("cluster.agent-rights").found, HasSubstr("get nodes"));
+  EXPECT_EQ(finding("cluster.agent-rights").severity, Severity::error);
+}
+
+TEST_F(ClusterDoctor, MissesThePolicy) {
+  remove({.group = "admissionregistration.k8s.io",
+          .version = "v1",
+          .plural = "validatingadmissionpolicybindings",
+          .name = "own-node"});
+  EXPECT_EQ(finding("cluster.admission-policy").severity, Severity::warning);
+}
+
+TEST_F(ClusterDoctor, WantsPrivilegedNamespaces) {
+  change({.version = "v1", .plural = "namespaces", .name = "mock-device"},
+         {{"metadata", {{"labels", {{"pod-security.kubernetes.io/enforce", "baseline"}}}}}});
+  EXPECT_EQ(finding("cluster.pod-security").severity, Severity::error);
+}
+
+TEST_F(ClusterDoctor, AcceptsAModuleThatIsLoaded) {
+  put_module({{{"regexp", R"(^6\.12\..*$)"}, {"containerImage", "x"}}});
+  EXPECT_EQ(finding("cluster.kmm").severity, Severity::ok);
+  EXPECT_EQ(finding("cluster.cert-manager").severity, Severity::note);
+  api_.paths["/apis/cert-manager.io"] = json::object();
+  EXPECT_EQ(finding("cluster.cert-manager").severity, Severity::ok);
+}
+
+TEST_F(ClusterDoctor, NamesKernelsWithoutAMapping) {
+  put_module({{{"literal", "6.1.0-1-amd64"}, {"containerImage", "x"}}});
+  EXPECT_EQ(finding("cluster.kmm").severity, Severity::error);
+  EXPECT_EQ(finding("cluster.kmm").found, "no kernel mapping matches 6.12.117+deb13-amd64");
+}
+
+TEST_F(ClusterDoctor, BelievesTheCountsOfAModule) {
+  const json mappings = {{{"regexp", ".*"}, {"containerImage", "x"}}};
+  put_module(mappings, {{"status", {{"moduleLoader", {{"availableNumber", 0}}}}}});
+  EXPECT_EQ(finding("cluster.kmm").found, "is loaded on 0 of 1 nodes");
+  change(kModules.named("mock-accel"), {{"status", {{"moduleLoader", {{"desiredNumber", 0}}}}}});
+  EXPECT_EQ(finding("cluster.kmm").severity, Severity::error);
+}
+
+TEST_F(ClusterDoctor, SeesAModuleThatCannotGo) {
+  put_module({{{"regexp", ".*"}, {"containerImage", "x"}}},
+             {{"metadata", {{"deletionTimestamp", "2026-11-26T20:00:00Z"}}}});
+  EXPECT_EQ(finding("cluster.kmm").severity, Severity::error);
+  EXPECT_THAT(finding("cluster.kmm").advice.remedy, HasSubstr("hold devices"));
+}
+
+TEST_F(ClusterDoctor, WantsAModuleToTolerateCordons) {
+  put_module({{{"regexp", ".*"}, {"containerImage", "x"}}},
+             {{"spec", {{"tolerations", json::array()}}}});
+  EXPECT_EQ(finding("cluster.kmm").severity, Severity::warning);
+}
+
+TEST_F(ClusterDoctor, NamesTheRightsThatItLacksItself) {
+  api_.before = [](const kube::FakeApi::Call& call) -> std::optional<kube::ApiError> {
+    if (call.resource.name == "/version" || call.resource.name.starts_with("/apis")) {
+      return std::nullopt;
+    }
+    return kube::ApiError{
+        .status = 403, .reason = std::string(kube::reason::kForbidden), .message = "no"};
+  };
+  const Report report = look();
+  EXPECT_EQ(report.count(Severity::error), 0U);
+  EXPECT_EQ(worst_finding(report, "cluster.nodes").found, "may not list nodes");
+  EXPECT_EQ(worst_finding(report, "cluster.slices").advice.needed,
+            "the right to list resourceslices");
+  EXPECT_EQ(worst_finding(report, "cluster.gates").found, "may not get /metrics");
+}
+
+TEST_F(ClusterDoctor, AsksTheAgentOfOneNode) {
+  api_.paths[kProxy]["findings"] = {
+      {{"id", "node.kernel"}, {"severity", "ok"}, {"subject", "node0"}, {"found", "Linux 6.12"}}};
+  Report report;
+  check_node_of_cluster(api_, {}, "node0", report);
+  ASSERT_EQ(report.findings().size(), 1U);
+  EXPECT_EQ(report.findings()[0].found, "Linux 6.12");
+  Report nowhere;
+  check_node_of_cluster(api_, {}, "node7", nowhere);
+  EXPECT_EQ(nowhere.count(Severity::error), 1U);
+}
+
+}  // namespace
+}  // namespace mockdev::cluster_doctor

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel Module Management.
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "cluster_doctor/view.h"
+#include "doctor/compatibility.h"
+#include "kube/json_access.h"
+
+namespace mockdev::cluster_doctor {
+namespace {
+
+using doctor::compatibility;
+using kube::member;
+using kube::number_at;
+using kube::text_at;
+
+constexpr const char* kKmmGroup = "kmm.sigs.x-k8s.io";
+
+const json* container_of(const json& module) {
+  return member(module, {"spec", "moduleLoader", "container"});
+}
+
+/// Whether a Module loads mock-accel: modprobe takes both spellings.
+bool is_ours(const json& module) {
+  const json* const container = container_of(module);
+  if (container == nullptr) return false;
+  std::string name = text_at(*container, {"modprobe", "moduleName"});
+  std::ranges::replace(name, '-', '_');
+  return name == "mock_accel" || name == "mock_accel_fabric";
+}
+
+/// The nodes that a Module selects; those that are cordoned, too.
+std::vector<const json*> selected_nodes(const json& module, const std::vector<json>& nodes) {
+  const json* const selector = member(module, {"spec", "selector"});
+  std::vector<const json*> selected;
+  for (const json& node : nodes) {
+    const bool matches = selector == nullptr || !selector->is_object() ||
+                         std::ranges::all_of(selector->items(), [&](const auto& label) {
+                           const json* const value =
+                               member(node, {"metadata", "labels", label.key()});
+                           return value != nullptr && *value == label.value();
+                         });
+    if (matches) selected.push_back(&node);
+  }
+  return selected;
+}
+
+bool maps(const json& mapping, const std::string& kernel) {
+  if (text_at(mapping, {"literal"}) == kernel) return true;
+  const std::string pattern = text_at(mapping, {"regexp"});
+  if (pattern.empty()) return false;
+  try {
+    return std::regex_search(kernel, std::regex(pattern));
+  } catch (const std::regex_error&) {
+    return false;  // Go's expressions have more than these
+  }
+}
+
+/// Kernels of the nodes for which the Module has no image.
+std::set<std::string> unmapped_kernels(const json& module, const std::vector<const json*>& nodes) {
+  std::set<std::string> unmapped;
+  const json* const mappings = member(*container_of(module), {"kernelMappings"});
+  for (const json* const node : nodes) {
+    const std::string kernel = text_at(*node, {"status", "nodeInfo", "kernelVersion"});
+    const bool mapped =
+        mappings != nullptr && mappings->is_array() &&
+        std::ranges::any_of(*mappings, [&](const json& mapping) { return maps(mapping, kernel); });
+    if (!kernel.empty() && !mapped) unmapped.insert(kernel);
+  }
+  return unmapped;
+}
+
+/// Without it a cordon takes the module off the node, under its pods.
+bool tolerates_cordons(const json& module) {
+  const json* const tolerations = member(module, {"spec", "tolerations"});
+  if (tolerations == nullptr || !tolerations->is_array()) return false;
+  return std::ranges::any_of(*tolerations, [](const json& toleration) {
+    const std::string key = text_at(toleration, {"key"});
+    return text_at(toleration, {"operator"}) == "Exists" &&
+           (key.empty() || key == "node.kubernetes.io/unschedulable");
+  });
+}
+
+void check_counts(const json& module, const std::string& subject, Report& report) {
+  const auto count = [&](std::string_view what) {
+    return number_at(module, {"status", "moduleLoader", what});
+  };
+  const auto matching = count("nodesMatchingSelectorNumber");
+  const auto desired = count("desiredNumber");
+  const auto available = count("availableNumber");
+  if (desired < matching) {
+    report.add(Severity::error, subject,
+               fmt::format("KMM wants it on {} of the {} nodes that it selects: no kernel mapping "
+                           "matches the others",
+                           desired, matching),
+               compatibility().row("kmm").advice);
+  } else if (available < desired) {
+    report.add(Severity::warning, subject,
+               fmt::format("is loaded on {} of {} nodes", available, desired),
+               compatibility().row("kmm").advice);
+  } else {
+    report.ok(subject, fmt::format("is loaded on {} nodes", available));
+  }
+}
+
+void check_module(const ClusterView& view, const json& module, Report& report) {
+  const std::string subject = "Module " + name_of(module);
+  const std::string since = text_at(module, {"metadata", "deletionTimestamp"});
+  if (!since.empty()) {
+    report.add(Severity::error, subject,
+               fmt::format("is being deleted since {}: something holds the kernel module", since),
+               compatibility().row("kmm-deletion").advice);
+    return;
+  }
+  if (view.nodes) {
+    const auto nodes = selected_nodes(module, *view.nodes);
+    const auto unmapped = unmapped_kernels(module, nodes);
+    if (nodes.empty()) {
+      report.add(Severity::warning, subject, "selects no node",
+                 {.needed = "a selector that nodes match", .remedy = "label the nodes"});
+    }
+    if (!unmapped.empty()) {
+      report.add(Severity::error, subject,
+                 fmt::format("no kernel mapping matches {}", fmt::join(unmapped, ", ")),
+                 compatibility().row("kmm").advice);
+      return;
+    }
+  }
+  check_counts(module, subject, report);
+  check_namespace(view.api, text_at(module, {"metadata", "namespace"}), report);
+  if (!tolerates_cordons(module)) {
+    report.add(Severity::warning, subject, "does not tolerate node.kubernetes.io/unschedulable",
+               {.needed = "a toleration: without it a cordon unloads the module under its pods",
+                .remedy = "add {key: node.kubernetes.io/unschedulable, operator: Exists, effect: "
+                          "NoSchedule} to spec.tolerations"});
+  }
+}
+
+/// Whether a group of the API is served; an error: can't be told.
+kube::ApiResult<bool> is_served(kube::Api& api, std::string_view group) {
+  const auto answer = api.get_path(fmt::format("/apis/{}", group));
+  if (answer) return true;
+  if (answer.error().is(kube::reason::kNotFound)) return false;
+  return std::unexpected(answer.error());
+}
+
+}  // namespace
+
+void check_kmm(const ClusterView& view, Report& report) {
+  const auto served = is_served(view.api, kKmmGroup);
+  if (!served) {
+    report_unasked(report, fmt::format("get /apis/{}", kKmmGroup), served.error());
+    return;
+  }
+  if (!*served) {
+    report.ok("KMM", "is not installed; modules come by other ways");
+    return;
+  }
+  const Objects modules =
+      list(view.api, {.group = kKmmGroup, .version = "v1beta1", .plural = "modules"});
+  const auto* const all = objects_or_note(modules, report, "list modules.kmm.sigs.x-k8s.io");
+  if (all == nullptr) return;
+  unsigned ours = 0;
+  for (const json& module : *all) {
+    if (!is_ours(module)) continue;
+    ++ours;
+    check_module(view, module, report);
+  }
+  report.ok("KMM", fmt::format("{} Modules of mock-accel", ours));
+}
+
+void check_cert_manager(const ClusterView& view, Report& report) {
+  const auto kmm = is_served(view.api, kKmmGroup);
+  const auto cert_manager = is_served(view.api, "cert-manager.io");
+  if (!kmm || !cert_manager) {
+    report_unasked(report, "get /apis", kmm ? cert_manager.error() : kmm.error());
+  } else if (*cert_manager || !*kmm) {
+    report.ok("cert-manager", *cert_manager ? "is installed" : "is not needed without KMM");
+  } else {
+    report.add(Severity::note, "cert-manager", "is not installed, and KMM is",
+               compatibility().row("cert-manager").advice);
+  }
+}
+
+}  // namespace mockdev::cluster_doctor

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of a cluster: asked once, for all checks.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "cluster_doctor/cluster.h"
+#include "doctor/report.h"
+#include "kube/api.h"
+#include "kube/api_versions.h"
+
+namespace mockdev::cluster_doctor {
+
+using doctor::Advice;
+using doctor::Report;
+using doctor::Severity;
+using nlohmann::json;
+
+/// The objects of a collection, or why there are none.
+using Objects = kube::ApiResult<std::vector<json>>;
+
+/// What a node's agent says: the page /doctor of its pod.
+struct AgentReport {
+  std::string node;
+  std::string pod;  ///< "namespace/name"
+  kube::ApiResult<json> page;
+};
+
+struct ClusterView {
+  kube::Api& api;
+  const ClusterSettings& settings;
+  kube::ServerVersion server;
+  kube::ApiResult<std::string> resource_api;  ///< "v1"; an error: none is served
+  Objects nodes;                              ///< all but simulated ones
+  Objects pods;                               ///< of mock-device
+  Objects slices;                             ///< of this driver, without those of simulated nodes
+  std::vector<AgentReport> reports;
+};
+
+/// A collection as a list.
+[[nodiscard]] Objects list(kube::Api& api, const kube::Resource& collection,
+                           const kube::ListOptions& options = {});
+
+/// The objects; nullptr if they could not be asked for, which is reported: `right` is what it
+/// takes, "list nodes".
+[[nodiscard]] const std::vector<json>* objects_or_note(const Objects& objects, Report& report,
+                                                       const std::string& right);
+
+/// Reports that something could not be asked for. One that is not there is the caller's to judge.
+void report_unasked(Report& report, const std::string& right, const kube::ApiError& error);
+
+/// "namespace/name", or the name alone.
+[[nodiscard]] std::string name_of(const json& object);
+
+/// Whether a pod is a node agent; the others are controllers.
+[[nodiscard]] bool is_agent(const json& pod);
+[[nodiscard]] bool is_ready(const json& pod);
+
+/// Asks the agent of a pod how its node is.
+[[nodiscard]] AgentReport ask_agent(kube::Api& api, const json& pod);
+
+/// Whether pods that mount folders of the host, or load modules, are let into a namespace. False:
+/// it can't be asked for, which is reported.
+bool check_namespace(kube::Api& api, const std::string& name, Report& report);
+
+/// One check a function. Each makes at least one finding.
+void check_server(const ClusterView& view, Report& report);
+void check_resource_api(const ClusterView& view, Report& report);
+void check_gates(const ClusterView& view, Report& report);
+void check_nodes(const ClusterView& view, Report& report);
+void check_device_classes(const ClusterView& view, Report& report);
+void check_agents(const ClusterView& view, Report& report);
+void check_controllers(const ClusterView& view, Report& report);
+void check_reports(const ClusterView& view, Report& report);
+void check_versions(const ClusterView& view, Report& report);
+void check_installations(const ClusterView& view, Report& report);
+void check_slices(const ClusterView& view, Report& report);
+void check_claims(const ClusterView& view, Report& report);
+void check_agent_rights(const ClusterView& view, Report& report);
+void check_admission_policy(const ClusterView& view, Report& report);
+void check_pod_security(const ClusterView& view, Report& report);
+void check_kmm(const ClusterView& view, Report& report);
+void check_cert_manager(const ClusterView& view, Report& report);
+
+}  // namespace mockdev::cluster_doctor
