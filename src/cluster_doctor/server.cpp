@@ -38,12 +38,12 @@ void report_gate(const ClusterView& view, const FeatureGate& gate, bool open, Re
     return;
   }
   // A gate that is closed where it is open by default was closed by somebody.
-  const bool on_purpose = view.server.at_least(1, static_cast<int>(gate.on));
+  const bool on_purpose = view.server.at_least(1, static_cast<int>(gate.open_since));
   report.add(gate.required ? Severity::error
              : on_purpose  ? Severity::warning
                            : Severity::note,
              subject, fmt::format("is closed: {}", gate.without),
-             {.needed = fmt::format("open, as it is by default from 1.{} on", gate.on),
+             {.needed = fmt::format("open, as it is by default from 1.{} on", gate.open_since),
               .remedy = fmt::format("--feature-gates={}=true for all of Kubernetes' components",
                                     gate.name)});
 }

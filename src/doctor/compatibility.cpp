@@ -67,10 +67,10 @@ ResourceApi parse_api(const YAML::Node& node) {
 }
 
 FeatureGate parse_gate(const YAML::Node& node) {
-  check_members(node, {"name", "since", "on", "required", "without"});
+  check_members(node, {"name", "since", "open_since", "required", "without"});
   return {.name = required(node, "name"),
           .since = required<unsigned>(node, "since"),
-          .on = required<unsigned>(node, "on"),
+          .open_since = required<unsigned>(node, "open_since"),
           .required = node["required"].as<bool>(false),
           .without = required(node, "without")};
 }

@@ -39,8 +39,8 @@ struct ResourceApi {
 
 struct FeatureGate {
   std::string name;
-  unsigned since = 0;  ///< the first minor version of Kubernetes that has it
-  unsigned on = 0;     ///< the first in which it is open by default
+  unsigned since = 0;       ///< the first minor version of Kubernetes that has it
+  unsigned open_since = 0;  ///< the first in which it is open by default
   bool required = false;
   std::string without;  ///< what happens where it is closed
 };

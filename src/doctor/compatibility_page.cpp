@@ -45,8 +45,8 @@ std::string gates_text(const std::vector<FeatureGate>& gates) {
       "\n## Feature gates\n\n"
       "| gate | there since | open by default since | where it is closed |\n|---|---|---|---|\n";
   for (const FeatureGate& gate : gates) {
-    text +=
-        fmt::format("| {} | 1.{} | 1.{} | {} |\n", gate.name, gate.since, gate.on, gate.without);
+    text += fmt::format("| {} | 1.{} | 1.{} | {} |\n", gate.name, gate.since, gate.open_since,
+                        gate.without);
   }
   return text;
 }
