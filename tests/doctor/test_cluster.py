@@ -3,8 +3,10 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 from conftest import NAMESPACE
 from lab import ROOT, eventually, mock_device
@@ -65,8 +67,6 @@ def module(plane):
     """KMM's definition of Module, and one without a mapping for the node's kernel."""
     definition = KMM / "kmm.sigs.x-k8s.io_modules.yaml"
     plane.kubectl("apply", "--server-side", "-f", definition)
-    plane.kubectl("wait", "--for=condition=Established", "crd/modules.kmm.sigs.x-k8s.io",
-                  "--timeout=60s")
     mapping = {"regexp": r"^6\.1\..*$", "containerImage": "x/kmod:1"}
     container = {"modprobe": {"moduleName": "mock-accel"}, "kernelMappings": [mapping]}
     eventually(lambda: plane.kubectl("create", "-f", "-", check=False, manifest=[{
@@ -136,8 +136,9 @@ def test_a_node_that_is_not_there(node, doctor):
 
 
 def test_a_server_that_does_not_answer(node, doctor, kubeconfig, tmp_path):
-    config = tmp_path / "config"
-    text = open(kubeconfig, encoding="utf-8").read()
-    config.write_text(re.sub(r"server: .*", "server: https://127.0.0.1:9", text))
-    found = doctor(config=config)
+    config = yaml.safe_load(Path(kubeconfig).read_text(encoding="utf-8"))
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(config))
+    found = doctor(config=path)
     assert (found.status, found.errors()) == (1, {"cluster.server"})

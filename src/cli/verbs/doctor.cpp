@@ -215,7 +215,7 @@ std::string advice_text(const Finding& finding, Looks looks) {
 }
 
 std::string text_of(const Report& report, Looks looks) {
-  Table table({"", "CHECK", "SUBJECT", "FOUND"});
+  Table table({"SEVERITY", "CHECK", "SUBJECT", "FOUND"});
   std::string advice;
   for (const Finding& finding : report.findings()) {
     table.add({{std::string(to_string(finding.severity)), color_of(finding.severity)},
