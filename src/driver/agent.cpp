@@ -321,12 +321,12 @@ class Agent {
   Readiness readiness_;
   mutable std::mutex features_mutex_;
   dra::SliceFeatures features_;  // of the API server; the mutex's
-  Probes probes_;
   discovery::KernelAccelerators accelerators_;
   dra::Preparer preparer_;
   dra::HealthBoard board_;
   InventoryFeed feed_;
   Partitioner partitioner_;
+  Probes probes_;  // the last: its pages ask all of these
 };
 
 }  // namespace
