@@ -10,7 +10,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mock-device
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-vm image chart arm64 test test-all test-kernel unit test-matrix lint fuzz soak bench fresh format release bump install clean clean-cache
+.PHONY: help setup build demo demo-vm image images chart arm64 test test-all test-kernel unit test-matrix lint fuzz soak bench fresh format release bump install clean clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ demo-vm: build ## show a guest with accelerators, seen from inside
 
 image: build ## the DRA driver's container image, build/images/mock-accel-dra-driver.tar
 	@images/driver/make build/$(PRESET)/bin/mock-accel-dra-driver build/images/mock-accel-dra-driver.tar
+
+images: image ## that, and the kernel modules' for each kernel whose headers are here (or KDIRS="…")
+	@for kdir in $(or $(KDIRS),$(wildcard /lib/modules/*/build)); do \
+		images/kmod/make "$$kdir" build/images || exit 1; done
 
 chart: setup ## the Helm chart, build/charts/mock-device-VERSION.tgz
 	@$(PYTHON) scripts/chart.py package

@@ -110,6 +110,8 @@ def stages():
         pytest("cluster", "real Kubernetes: control plane, nodes, pods with devices", "tests/cluster"),
         pytest("nodes", "a node that boots anew, releases of the chart under running pods",
                "tests/cluster", long=True),
+        pytest("kmm", "Kernel Module Management, the real operator, loads the modules", "tests/kmm",
+               long=True),
         pytest("kube", "the client of the API server with a real one", "tests/kube"),
         pytest("dra", "the node agent with a real API server", "tests/dra", before=[
             ["cmake", "--preset", "faults"],

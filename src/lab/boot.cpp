@@ -74,8 +74,8 @@ Result<void> open_shared_connection(const RunFolder& folder, const NodeState& no
 }
 
 Result<void> check_report(const GuestReport& report, const RunFolder& folder, const NodeState& node,
-                          const Interrupt& interrupt) {
-  if (report.payload && report.devices == node.devices) return {};
+                          unsigned devices, const Interrupt& interrupt) {
+  if (report.payload && report.devices == devices) return {};
   const auto guest_says = [&](const std::string& script) {
     const auto said = run_checked(ssh_command(folder, node.name, {"sh", "-c", script}, false),
                                   {.timeout = kDiagnosisTime, .interrupt = &interrupt});
@@ -85,12 +85,12 @@ Result<void> check_report(const GuestReport& report, const RunFolder& folder, co
     return fail("the guest could not start its payload: {}",
                 guest_says("journalctl -u mock-device -o cat | tail -n 5"));
   }
-  return fail("the guest has {} of {} devices; its kernel says: {}", report.devices, node.devices,
+  return fail("the guest has {} of {} devices; its kernel says: {}", report.devices, devices,
               guest_says("dmesg | grep -i mock | tail -n 5"));
 }
 
-Result<void> wait_until_up(const RunFolder& folder, const NodeState& node, Clock::time_point end,
-                           const Interrupt& interrupt, Progress& progress,
+Result<void> wait_until_up(const RunFolder& folder, const NodeState& node, unsigned devices,
+                           Clock::time_point end, const Interrupt& interrupt, Progress& progress,
                            const std::function<Result<void>(const ProcessId&)>& record) {
   const auto report = wait_for_report(folder, node, end, interrupt);
   if (!report) return std::unexpected(report.error());
@@ -98,7 +98,7 @@ Result<void> wait_until_up(const RunFolder& folder, const NodeState& node, Clock
   if (auto open = open_shared_connection(folder, node, end, interrupt, record); !open) {
     return open;
   }
-  return check_report(*report, folder, node, interrupt);
+  return check_report(*report, folder, node, devices, interrupt);
 }
 
 }  // namespace mockdev::lab

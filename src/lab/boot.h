@@ -38,15 +38,16 @@ struct GuestReport {
     const RunFolder& folder, const NodeState& node, std::chrono::steady_clock::time_point end,
     const Interrupt& interrupt, const std::function<Result<void>(const ProcessId&)>& record);
 
-/// Success if the guest has all of its devices. Else the error has what the guest's logs say, for
+/// Success if the guest has so many devices. Else the error has what the guest's logs say, for
 /// which the shared connection must be open.
 [[nodiscard]] Result<void> check_report(const GuestReport& report, const RunFolder& folder,
-                                        const NodeState& node, const Interrupt& interrupt);
+                                        const NodeState& node, unsigned devices,
+                                        const Interrupt& interrupt);
 
-/// All of it: from power-on until the guest has its devices and commands reach it.
+/// All of it: from power-on until the guest has so many devices and commands reach it.
 [[nodiscard]] Result<void> wait_until_up(
-    const RunFolder& folder, const NodeState& node, std::chrono::steady_clock::time_point end,
-    const Interrupt& interrupt, Progress& progress,
+    const RunFolder& folder, const NodeState& node, unsigned devices,
+    std::chrono::steady_clock::time_point end, const Interrupt& interrupt, Progress& progress,
     const std::function<Result<void>(const ProcessId&)>& record);
 
 }  // namespace mockdev::lab

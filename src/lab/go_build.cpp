@@ -43,7 +43,7 @@ Result<Recipe> go_recipe(const GoBuild& build, const Installation& installation,
     };
   };
   std::vector<std::string> contents = {*script, *toolchain};
-  contents.insert(contents.end(), build.arguments.begin(), build.arguments.end());
+  contents.insert(contents.end(), build.inputs.begin(), build.inputs.end());
   return Recipe{.name = build.name, .key = content_key(contents), .steps = steps};
 }
 

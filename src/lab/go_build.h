@@ -17,6 +17,7 @@ struct GoBuild {
   std::string name;                    ///< as in Recipe: "kwok"
   std::filesystem::path script;        ///< takes `arguments`, a folder for its programs and a go
   std::vector<std::string> arguments;  ///< command
+  std::vector<std::string> inputs;     ///< contents that the programs depend on
 };
 
 /// The programs are then in the recipe's folder itself. Where there is no go command, Debian's is

@@ -30,7 +30,8 @@ Result<Recipe> kubernetes_recipe(const Installation& installation, const Builder
   const std::string text = to_string(version);
   return go_recipe({.name = "kubernetes-" + text,
                     .script = installation.lab() / "kubernetes/build",
-                    .arguments = {text}},
+                    .arguments = {text},
+                    .inputs = {text}},
                    installation, builder);
 }
 

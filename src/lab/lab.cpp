@@ -16,6 +16,7 @@
 #include "lab/actions.h"
 #include "lab/boot.h"
 #include "lab/file_lock.h"
+#include "lab/kmm.h"
 #include "lab/last_words.h"
 #include "lab/plan.h"
 #include "lab/server_process.h"
@@ -33,10 +34,11 @@ unsigned device_count(const topology::Node& node) {
   return static_cast<unsigned>(count);
 }
 
-KubernetesState cluster_state(const ControlPlane& plane) {
+KubernetesState cluster_state(const ControlPlane& plane, bool with_kmm) {
   KubernetesState state{.version = to_string(plane.version),
                         .programs = plane.programs,
                         .server = api_server_url(plane),
+                        .kmm = with_kmm,
                         .components = {}};
   for (const Component& component : components(plane)) {
     state.components.push_back({.name = component.name});
@@ -55,7 +57,9 @@ class Launch {
     for (const topology::Node& node : plan.nodes()) {
       state_.nodes.push_back({.name = node.name, .devices = device_count(node)});
     }
-    if (plan.has_kubernetes()) state_.kubernetes = cluster_state(plan.control_plane());
+    if (plan.has_kubernetes()) {
+      state_.kubernetes = cluster_state(plan.control_plane(), plan.kmm_recipe().has_value());
+    }
   }
 
   [[nodiscard]] const LabState& state() const { return state_; }
@@ -85,6 +89,10 @@ class Launch {
                        return ensure(plan_.module_cache(), plan_.modules_recipe());
                      }});
     }
+    if (plan_.kmm_recipe()) {
+      all.push_back({.title = "Kernel Module Management",
+                     .perform = [this] { return ensure(plan_.cache(), *plan_.kmm_recipe()); }});
+    }
     all.push_back({.title = "run folder", .perform = [this] { return prepare(); }});
     if (plan_.has_kubernetes()) {
       all.push_back({.title = "control plane", .perform = [this] { return start_cluster(); }});
@@ -102,6 +110,9 @@ class Launch {
     }
     if (plan_.has_kubernetes() && plan_.has_machines()) {
       all.push_back({.title = "nodes", .perform = [this] { return wait_for_nodes(); }});
+    }
+    if (plan_.kmm_recipe()) {
+      all.push_back({.title = "operator", .perform = [this] { return start_operator(); }});
     }
     if (plan_.kwok_recipe()) {
       all.push_back({.title = "simulated nodes", .perform = [this] { return simulate_nodes(); }});
@@ -169,6 +180,25 @@ class Launch {
         return fail("not ready in time: {}; \"journalctl -u kubelet\" in a node may know why",
                     one_line(asked->output));
       }
+      if (work_.interrupt.wait(kPause)) return interrupted();
+    }
+  }
+
+  /// Until the operator answers.
+  Result<std::string> start_operator() const {
+    const ControlPlane plane = plan_.control_plane();
+    const auto installed = run_checked(plan_.install_operator(), {.interrupt = &work_.interrupt});
+    if (!installed) return std::unexpected(installed.error());
+    const auto end = Clock::now() + options_.boot_timeout;
+    while (true) {
+      const auto asked = run(ask_kmm_ready(plane), {.interrupt = &work_.interrupt});
+      if (!asked) return std::unexpected(asked.error());
+      if (asked->exit_code == 0) return "ready";
+      if (Clock::now() > end) {
+        return fail("not ready in time: {}; \"mock-device kubectl -- get pods -A\" may know why",
+                    one_line(asked->output));
+      }
+      constexpr std::chrono::milliseconds kPause{500};
       if (work_.interrupt.wait(kPause)) return interrupted();
     }
   }
@@ -253,9 +283,11 @@ class Launch {
   Result<std::string> boot(std::size_t node) {
     NodeState& machine = state_.nodes[node];
     const auto end = power_on_.at(node) + options_.boot_timeout;
-    auto up = wait_until_up(plan_.folder(), machine, end, work_.interrupt, work_.progress,
+    const unsigned expected = plan_.loads_modules() ? machine.devices : 0;
+    auto up = wait_until_up(plan_.folder(), machine, expected, end, work_.interrupt, work_.progress,
                             recorder(machine.ssh));
     if (!up) return std::unexpected(up.error());
+    if (!plan_.loads_modules()) return "no module yet";
     return fmt::format("{} devices", machine.devices);
   }
 
@@ -365,6 +397,7 @@ Result<std::string> dry_run(const UpOptions& options) {
     if (plan->debug_kernel_recipe()) add_recipe(plan->cache(), *plan->debug_kernel_recipe());
     add_recipe(plan->module_cache(), plan->modules_recipe());
   }
+  if (plan->kmm_recipe()) add_recipe(plan->cache(), *plan->kmm_recipe());
   for (const Preparation& preparation : plan->preparations()) {
     add_line(lines, preview(preparation));
   }
@@ -379,6 +412,7 @@ Result<std::string> dry_run(const UpOptions& options) {
     const MachineFolder machine = folder.machine(plan->nodes()[node].name);
     add_line(lines, in_background(plan->machine(node), machine.qemu_log()));
   }
+  if (plan->kmm_recipe()) add_line(lines, to_string(plan->install_operator()));
   return lines;
 }
 

@@ -58,6 +58,11 @@ struct UpOptions {
   std::optional<unsigned> simulated_nodes;
   /// A topology file whose machines are such nodes, instead of a number of them.
   std::filesystem::path simulated_topology;
+  /// The cluster has Kernel Module Management, and nobody else loads modules on its nodes. Takes
+  /// Kubernetes and machines.
+  bool kmm = false;
+  /// Its source: a checkout or an archive.
+  std::filesystem::path kmm_source;
   /// Virtual CPUs of each machine, rounded up so that every NUMA node has the same number of them.
   /// Empty: 2, or one a NUMA node where that is more.
   std::optional<unsigned> cpus;
@@ -125,6 +130,7 @@ struct KubernetesStatus {
   std::string server;                       ///< URL of the API server
   std::filesystem::path kubeconfig;         ///< an administrator's
   std::filesystem::path programs;           ///< the folder that has kubectl and the others
+  bool kmm;                                 ///< Kernel Module Management is installed
   std::vector<ComponentStatus> components;  ///< in the order of their start
 };
 

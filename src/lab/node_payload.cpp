@@ -75,15 +75,20 @@ void add_node(std::vector<Preparation>& all, const ControlPlane& plane, const No
 
 }  // namespace
 
+fs::path payload_images(const RunFolder& folder) {
+  return folder.payload() / "kubernetes/images";
+}
+
 std::vector<Preparation> node_preparations(const Installation& installation,
                                            const GuestImage& image, const ControlPlane& plane) {
   const fs::path folder = plane.folder.payload() / "kubernetes";
+  const fs::path images = payload_images(plane.folder);
   const fs::path pause = plane.folder.payload() / "pause";
   std::vector<Preparation> all = {
       Command{.argv = {"mkdir", folder, folder / "bin", folder / "nodes", pause}},
-      Command{.argv = {"cp", "-R", image.container_images(), folder / "images"}},
+      Command{.argv = {"cp", "-R", image.container_images(), images}},
       Command{.argv = {"cp", installation.pause, pause / "pause"}},
-      Command{.argv = {installation.lab() / "images/make", folder / "images/pause.tar",
+      Command{.argv = {installation.lab() / "images/make", images / "pause.tar",
                        "localhost/pause:1", pause, "/pause"}},
       Command{.argv = {"rm", "-r", pause}},
       Command{.argv = {"cp", installation.lab() / "node/start", folder / "start"}},

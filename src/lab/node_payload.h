@@ -19,6 +19,9 @@ namespace mockdev::lab {
                                                          const GuestImage& image,
                                                          const ControlPlane& plane);
 
+/// Of the archives that a node imports at its start, in the payload's folder.
+[[nodiscard]] std::filesystem::path payload_images(const RunFolder& folder);
+
 /// What that takes on the disk.
 [[nodiscard]] ByteCount node_payload_size(const ControlPlane& plane);
 

@@ -48,11 +48,13 @@ std::vector<Preparation> payload_preparations(const Installation& installation,
   const fs::path payload = folder.payload();
   std::vector<Preparation> all = {
       Command{.argv = {"mkdir", payload, payload / "bin"}},
-      Command{.argv = {"cp", "-R", modules, payload / "modules"}},
       copy_program(installation.program, payload / "bin/mock-device"),
       copy_program(installation.workload, payload / "bin/mock-device-workload"),
       Command{.argv = {"cp", installation.lab() / "payload/start", payload / "start"}},
   };
+  if (!modules.empty()) {
+    all.emplace_back(Command{.argv = {"cp", "-R", modules, payload / "modules"}});
+  }
   all.insert(all.end(), additions.preparations.begin(), additions.preparations.end());
   // As root of the namespace, so that the files are root's in the guest.
   all.emplace_back(builder.command({"mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0",

@@ -27,8 +27,9 @@ struct PayloadAdditions {
 /// the UUIDs of the devices. Empty: none.
 [[nodiscard]] std::string vf_rules(const std::vector<topology::Node>& nodes);
 
-/// What makes folder.payload_disk() from this program, the modules in a folder and the additions.
-/// The guest finds it by its label and runs `start` on it.
+/// What makes folder.payload_disk() from this program, the modules in a folder, unless it is empty,
+/// and the additions. The guest finds it by its label and runs `start` on it, which loads the
+/// modules.
 [[nodiscard]] std::vector<Preparation> payload_preparations(const Installation& installation,
                                                             const Builder& builder,
                                                             const std::filesystem::path& modules,

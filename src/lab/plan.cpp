@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "lab/debug_kernel.h"
 #include "lab/kernel_modules.h"
+#include "lab/kmm.h"
 #include "lab/kubernetes_build.h"
 #include "lab/kvm.h"
 #include "lab/node_payload.h"
@@ -67,6 +68,7 @@ Result<Plan> Plan::make(const UpOptions& options) {
   if (plan.has_kubernetes()) {
     if (auto done = plan.choose_kubernetes_recipes(); !done) return std::unexpected(done.error());
   }
+  if (auto done = plan.choose_kmm(options); !done) return fail_input(done.error());
   if (!plan.has_machines()) return plan;
   if (auto done = plan.choose_sizes(options); !done) return fail_input(done.error());
   if (auto done = plan.choose_accelerator(options.accelerator); !done) {
@@ -128,6 +130,21 @@ Result<void> Plan::choose_ports() {
   ports_ = {
       .apiserver = ports->at(0), .controller_manager = ports->at(1), .scheduler = ports->at(2)};
   if (simulation_) simulation_->ports = {.kwok = ports->at(3), .controller = ports->at(4)};
+  return {};
+}
+
+Result<void> Plan::choose_kmm(const UpOptions& options) {
+  if (!options.kmm) {
+    if (options.kmm_source.empty()) return {};
+    return fail("kmm-source: is of no use without --kmm");
+  }
+  if (!has_kubernetes() || !has_machines()) {
+    return fail("kmm: takes Kubernetes with machines: add --kubernetes {} and no --nodes 0",
+                kubernetes_minors().back());
+  }
+  auto recipe = lab::kmm_recipe(options.kmm_source, installation_, builder_);
+  if (!recipe) return std::unexpected(recipe.error());
+  kmm_recipe_ = std::move(*recipe);
   return {};
 }
 
@@ -289,19 +306,35 @@ void Plan::add_machine_preparations(std::vector<Preparation>& all) const {
   all.emplace_back(Command{.argv = {installation_.lab() / "make-keys", folder_.path()}});
   all.emplace_back(
       FileText{.path = folder_.ssh_config(), .text = ssh_config(installation_.program, folder_)});
-  PayloadAdditions additions;
-  if (has_kubernetes()) {
-    additions = {.preparations = node_preparations(installation_, image(), control_plane()),
-                 .size = node_payload_size(control_plane())};
-  }
+  PayloadAdditions additions = cluster_payload();
   if (std::string rules = vf_rules(nodes_); !rules.empty()) {
     additions.preparations.emplace_back(
         FileText{.path = folder_.payload() / "vfs.rules", .text = std::move(rules)});
   }
-  for (Preparation& one : payload_preparations(
-           installation_, builder_, module_cache().folder(modules_recipe_), additions, folder_)) {
+  const fs::path modules = loads_modules() ? module_cache().folder(modules_recipe_) : fs::path();
+  for (Preparation& one :
+       payload_preparations(installation_, builder_, modules, additions, folder_)) {
     all.push_back(std::move(one));
   }
+}
+
+PayloadAdditions Plan::cluster_payload() const {
+  if (!has_kubernetes()) return {};
+  PayloadAdditions all{.preparations = node_preparations(installation_, image(), control_plane()),
+                       .size = node_payload_size(control_plane())};
+  if (kmm_recipe_) {
+    const KmmImages images{.programs = cache_.folder(*kmm_recipe_),
+                           .modules = module_cache().folder(modules_recipe_)};
+    for (Preparation& one : kmm_image_preparations(images, installation_, image(), folder_)) {
+      all.preparations.push_back(std::move(one));
+    }
+    all.size = ByteCount{all.size.value() + kmm_payload_size(images.programs).value()};
+  }
+  return all;
+}
+
+Command Plan::install_operator() const {
+  return install_kmm(cache_.folder(*kmm_recipe_), installation_, control_plane());
 }
 
 Command Plan::server() const {

@@ -14,6 +14,7 @@
 #include "lab/installation.h"
 #include "lab/lab.h"
 #include "lab/machine.h"
+#include "lab/payload.h"
 #include "lab/preparation.h"
 #include "lab/run_folder.h"
 #include "topology/topology.h"
@@ -63,6 +64,11 @@ class Plan {
   [[nodiscard]] const Recipe& etcd_recipe() const { return etcd_recipe_; }
   /// Only with Kubernetes.
   [[nodiscard]] ControlPlane control_plane() const;
+  /// Only with Kernel Module Management.
+  [[nodiscard]] const std::optional<Recipe>& kmm_recipe() const { return kmm_recipe_; }
+  [[nodiscard]] Command install_operator() const;
+  /// Whether the machines do themselves, when they start.
+  [[nodiscard]] bool loads_modules() const { return !kmm_recipe_.has_value(); }
   /// Only with simulated nodes.
   [[nodiscard]] const std::optional<Recipe>& kwok_recipe() const { return kwok_recipe_; }
 
@@ -85,9 +91,11 @@ class Plan {
   [[nodiscard]] Result<void> choose_kubernetes(const UpOptions& options);
   [[nodiscard]] Result<void> choose_kubernetes_recipes();
   [[nodiscard]] Result<void> choose_simulation(const UpOptions& options);
+  [[nodiscard]] Result<void> choose_kmm(const UpOptions& options);
   [[nodiscard]] Result<void> choose_ports();
   [[nodiscard]] std::vector<NodeAddress> addresses() const;
   [[nodiscard]] std::optional<ClusterCard> cluster_card(std::size_t node) const;
+  [[nodiscard]] PayloadAdditions cluster_payload() const;
   void add_machine_preparations(std::vector<Preparation>& all) const;
 
   Installation installation_;
@@ -110,6 +118,7 @@ class Plan {
   std::filesystem::path kubernetes_programs_;  ///< ready-made; empty: built
   std::optional<Recipe> kubernetes_recipe_;
   Recipe etcd_recipe_;
+  std::optional<Recipe> kmm_recipe_;
   std::optional<Recipe> kwok_recipe_;
   std::optional<Simulation> simulation_;
   ControlPlanePorts ports_ = {};

@@ -34,8 +34,9 @@ std::string simulated_topology(unsigned nodes) {
 }
 
 Result<Recipe> kwok_recipe(const Installation& installation, const Builder& builder) {
-  return go_recipe({.name = "kwok", .script = installation.lab() / "kwok/build", .arguments = {}},
-                   installation, builder);
+  return go_recipe(
+      {.name = "kwok", .script = installation.lab() / "kwok/build", .arguments = {}, .inputs = {}},
+      installation, builder);
 }
 
 std::string node_objects(const Simulation& simulation) {

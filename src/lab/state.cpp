@@ -62,6 +62,7 @@ Json kubernetes_json(const KubernetesState& kubernetes) {
   return {{"version", kubernetes.version},
           {"programs", kubernetes.programs.native()},
           {"server", kubernetes.server},
+          {"kmm", kubernetes.kmm},
           {"components", std::move(components)}};
 }
 
@@ -69,6 +70,7 @@ KubernetesState kubernetes_of(const Json& json) {
   KubernetesState kubernetes{.version = json.at("version").get<std::string>(),
                              .programs = json.at("programs").get<std::string>(),
                              .server = json.at("server").get<std::string>(),
+                             .kmm = json.at("kmm").get<bool>(),
                              .components = {}};
   for (const Json& component : json.at("components")) {
     kubernetes.components.push_back({.name = component.at("name").get<std::string>(),

@@ -38,6 +38,7 @@ struct KubernetesState {
   std::string version;                     ///< "1.36.3"
   std::filesystem::path programs;          ///< the folder that has kubectl
   std::string server;                      ///< URL of the API server
+  bool kmm = false;                        ///< with Kernel Module Management
   std::vector<ComponentState> components;  ///< in the order of their start
 
   bool operator==(const KubernetesState&) const = default;

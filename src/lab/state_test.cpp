@@ -29,6 +29,7 @@ LabState a_state() {
               .version = "1.36.3",
               .programs = "/a/folder",
               .server = "https://127.0.0.1:6443",
+              .kmm = true,
               .components = {{.name = "etcd", .process = {.pid = 40, .start_time = 41}},
                              {.name = "apiserver"}}}};
 }

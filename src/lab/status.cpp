@@ -34,6 +34,7 @@ KubernetesStatus kubernetes_status(const RunFolder& folder, const KubernetesStat
                           .server = kubernetes.server,
                           .kubeconfig = folder.kubeconfig(),
                           .programs = kubernetes.programs,
+                          .kmm = kubernetes.kmm,
                           .components = {}};
   for (const ComponentState& component : kubernetes.components) {
     status.components.push_back({.name = component.name,

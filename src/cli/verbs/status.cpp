@@ -67,6 +67,7 @@ Document document_of(const KubernetesStatus& kubernetes) {
       {"server", kubernetes.server},
       {"kubeconfig", kubernetes.kubeconfig.native()},
       {"programs", kubernetes.programs.native()},
+      {"kmm", kubernetes.kmm},
       {"components", std::move(components)},
   };
 }
@@ -110,16 +111,16 @@ std::string pid_text(pid_t pid) {
   return pid == 0 ? "" : std::to_string(pid);
 }
 
-/// "1.36.3", and what of it is gone.
+/// "1.36.3", with what, and what of it is gone.
 Cell kubernetes_cell(const LabStatus& lab) {
   if (!lab.kubernetes) return {""};
   std::vector<std::string> gone;
   for (const ComponentStatus& component : lab.kubernetes->components) {
     if (!component.running) gone.push_back(component.name);
   }
-  const std::string& version = lab.kubernetes->version;
+  const std::string version = lab.kubernetes->version + (lab.kubernetes->kmm ? " with KMM" : "");
   if (gone.empty() || lab.state == State::starting) return {version};
-  return {fmt::format("{} without {}", version, fmt::join(gone, ", ")), Color::red};
+  return {fmt::format("{}, without {}", version, fmt::join(gone, ", ")), Color::red};
 }
 
 Table table_of(const std::vector<LabStatus>& labs) {

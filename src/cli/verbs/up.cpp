@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,7 +52,11 @@ Result<Exit> print_commands(const Options& options, Console& console) {
   return Exit::success;
 }
 
-Result<Exit> run(const Options& options, Console& console) {
+Result<Exit> run(Options options, Console& console) {
+  const char* const source = std::getenv("KMM_SOURCE");
+  if (options.up.kmm && options.up.kmm_source.empty() && source != nullptr) {
+    options.up.kmm_source = source;
+  }
   if (options.dry_run) return print_commands(options, console);
   const auto progress = make_progress(console);
   if (auto done = lab::up(options.up, *progress); !done) return std::unexpected(done.error());
@@ -105,6 +110,13 @@ void declare(Command& command) {
                 "eight devices on two NUMA nodes.");
   command.value("--simulated-topology", parse_path, up.simulated_topology, "FILE",
                 "Such nodes as a topology file says, instead of a number of them.",
+                {.kind = Values::Kind::files});
+  command.flag("--kmm", up.kmm,
+               "With Kernel Module Management in the cluster, which loads the kernel modules: the "
+               "machines come up without them.");
+  command.value("--kmm-source", parse_path, up.kmm_source, "PATH",
+                "Its source, a checkout or an archive. Without it: what KMM_SOURCE names. It is "
+                "built once and kept.",
                 {.kind = Values::Kind::files});
   command.flag("--dry-run", options->dry_run, "Prints the commands instead of running them.");
   command.runs([options](Console& console, const Program&) { return run(*options, console); });
