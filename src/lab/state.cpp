@@ -70,7 +70,8 @@ KubernetesState kubernetes_of(const Json& json) {
   KubernetesState kubernetes{.version = json.at("version").get<std::string>(),
                              .programs = json.at("programs").get<std::string>(),
                              .server = json.at("server").get<std::string>(),
-                             .kmm = json.at("kmm").get<bool>(),
+                             // Labs that an earlier version started have none.
+                             .kmm = json.value("kmm", false),
                              .components = {}};
   for (const Json& component : json.at("components")) {
     kubernetes.components.push_back({.name = component.at("name").get<std::string>(),

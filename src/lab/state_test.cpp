@@ -46,6 +46,15 @@ TEST(LabState, ComesBackAsItWas) {
   }
 }
 
+TEST(LabState, OfAnEarlierVersionHasNoOperator) {
+  std::string text = to_json(a_state(), "boot");
+  const std::string member = "    \"kmm\": true,\n";
+  const std::size_t at = text.find(member);
+  ASSERT_NE(at, std::string::npos);
+  text.erase(at, member.size());
+  EXPECT_FALSE(from_json(text, "boot").value().kubernetes->kmm);
+}
+
 TEST(LabState, HasNoProcessesOfAnEarlierBoot) {
   LabState expected = a_state();
   expected.server = {};
