@@ -71,8 +71,8 @@ class KmmCluster(Cluster):
         labels = self.get("node", NODE)["metadata"]["labels"]
         return {key: value for key, value in labels.items() if "kmm.node.kubernetes.io" in key}
 
-    def is_ready(self, module="mock-accel"):
-        return f"kmm.node.kubernetes.io/{NAMESPACE}.{module}.ready" in self.labels()
+    def is_ready(self):
+        return f"kmm.node.kubernetes.io/{NAMESPACE}.mock-accel.ready" in self.labels()
 
     def module(self, name="mock-accel"):
         found = self.kubectl("-n", NAMESPACE, "get", "module", name, "-o", "json", check=False)
@@ -110,7 +110,8 @@ class KmmCluster(Cluster):
 def module_object(name="mock-accel", image=None, version=None, mapping=None):
     """A Module as that of the example, with what a test wants different."""
     container = {
-        "modprobe": {"moduleName": name},
+        "modprobe": {"moduleName": "mock-accel",
+                     "modulesLoadingOrder": ["mock-accel", "mock-accel-fabric"]},
         "imagePullPolicy": "IfNotPresent",
         "kernelMappings": [{
             **(mapping or {"regexp": "^.+$"}),
