@@ -283,9 +283,8 @@ class Launch {
   Result<std::string> boot(std::size_t node) {
     NodeState& machine = state_.nodes[node];
     const auto end = power_on_.at(node) + options_.boot_timeout;
-    const unsigned expected = plan_.loads_modules() ? machine.devices : 0;
-    auto up = wait_until_up(plan_.folder(), machine, expected, end, work_.interrupt, work_.progress,
-                            recorder(machine.ssh));
+    auto up = wait_until_up(plan_.folder(), machine, devices_at_boot(state_, machine), end,
+                            work_.interrupt, work_.progress, recorder(machine.ssh));
     if (!up) return std::unexpected(up.error());
     if (!plan_.loads_modules()) return "no module yet";
     return fmt::format("{} devices", machine.devices);

@@ -113,8 +113,9 @@ class Repair {
   }
 
   Result<std::string> boot(NodeState& node) {
-    auto up = wait_until_up(folder_, node, Clock::now() + boot_timeout_, interrupt_, progress_,
-                            recorder(node.ssh));
+    auto up =
+        wait_until_up(folder_, node, devices_at_boot(state_, node), Clock::now() + boot_timeout_,
+                      interrupt_, progress_, recorder(node.ssh));
     if (!up) return std::unexpected(up.error());
     return fmt::format("{} devices", node.devices);
   }

@@ -108,6 +108,10 @@ void forget_processes(LabState& state) {
 
 }  // namespace
 
+unsigned devices_at_boot(const LabState& state, const NodeState& node) {
+  return state.kubernetes && state.kubernetes->kmm ? 0 : node.devices;
+}
+
 std::string to_json(const LabState& state, std::string_view boot) {
   Json json = {
       {"boot", boot},

@@ -56,6 +56,10 @@ struct LabState {
   bool operator==(const LabState&) const = default;
 };
 
+/// How many devices a machine shows as soon as it has come up: all, or none where the cluster's
+/// operator loads the modules later.
+[[nodiscard]] unsigned devices_at_boot(const LabState& state, const NodeState& node);
+
 /// The state as JSON. `boot` names the run of the kernel that the processes belong to.
 [[nodiscard]] std::string to_json(const LabState& state, std::string_view boot);
 
