@@ -105,7 +105,8 @@ def test_a_release_has_its_date_in_the_changelog(clone):
 def test_one_command_gives_everything_another_version(clone):
     run(clone / "scripts" / "bump.py", "9.8.7", cwd=clone)
     assert (clone / "VERSION").read_text() == "9.8.7\n"
-    left = run("git", "-C", clone, "grep", "-lwF", VERSION).split()
+    # Tests in src/ may have any version as an example.
+    left = run("git", "-C", clone, "grep", "-lwF", VERSION, "--", ":!src").split()
     assert left == ["CHANGELOG.md"]
     changelog = (clone / "CHANGELOG.md").read_text()
     assert "## 9.8.7 - unreleased" in changelog

@@ -277,8 +277,7 @@ constexpr std::array<Verb::Example, 4> kExamples = {{
     {.line = "mock-device doctor", .meaning = "Looks at what is here."},
     {.line = "mock-device doctor --cluster", .meaning = "Looks at the cluster."},
     {.line = "mock-device doctor --node node0", .meaning = "Asks the agent of a node."},
-    {.line =
-         "mock-device doctor --cluster -o json | jq '.findings[] | select(.severity == \"error\")'",
+    {.line = "mock-device doctor -o json | jq '.findings[] | select(.severity==\"error\")'",
      .meaning = "Only what does not work."},
 }};
 
