@@ -122,6 +122,8 @@ def stages():
         pytest("doctor", "the doctor on a real API server, healthy and broken", "tests/doctor"),
         pytest("guest", "real guests on real QEMU", "tests/integration"),
         pytest("guides", "what the guides tell their readers to type", "tests/guides"),
+        pytest("installation", "the installation and the upgrade guide, on real nodes", "tests/guides",
+               long=True),
         pytest("arm64", "programs by qemu-user, and a guest, for arm64", "tests/arm64", before=[
             ["scripts/arm64.sh"]], long=True),
         pytest("dockerfile", "the chart's Dockerfile builds the kernel modules", "tests/chart",

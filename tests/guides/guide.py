@@ -13,15 +13,16 @@ def blocks(page):
     return BLOCK.findall((ROOT / "docs" / page).read_text())
 
 
-def script(page):
-    """All of a page's blocks. Each is printed before it runs, so that a failure shows where it was."""
-    steps = [f"cat <<'END_OF_BLOCK'\n{block}END_OF_BLOCK\n{block}" for block in blocks(page)]
+def script(chosen):
+    """Blocks as one script. Each is printed before it runs, so that a failure shows where it was."""
+    steps = [f"cat <<'END_OF_BLOCK'\n{block}END_OF_BLOCK\n{block}" for block in chosen]
     return "set -eu -o pipefail\n" + "".join(steps)
 
 
-def follow(page, environment):
-    """Gives what the page's commands printed; fails at the first that fails."""
-    done = subprocess.run(["bash", "-c", script(page)], cwd=ROOT, env=environment, text=True,
+def follow(page, environment, part=slice(None)):
+    """Runs the page's blocks, or a part of them. Gives what they printed; fails at the first command
+    that fails."""
+    done = subprocess.run(["bash", "-c", script(blocks(page)[part])], cwd=ROOT, env=environment, text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=PATIENCE, check=False)
     assert done.returncode == 0, f"{page}: {done.returncode}\n{done.stdout}"

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the guides tell their readers to type."""
 
+import json
 import os
 import shutil
+import subprocess
 import tempfile
 
 import pytest
 
 import guide
-from lab import PROGRAMS, mock_device
+from cluster import KUBERNETES
+from lab import PROGRAMS, ROOT, mock_device
 
 
 @pytest.fixture
@@ -18,7 +21,8 @@ def environment(tmp_path):
     labs = tempfile.mkdtemp(prefix="guide-")
     environment = os.environ | {
         "MOCK_DEVICE_RUN_DIR": labs,
-        "PATH": guide.programs(tmp_path, kubectl=f"{PROGRAMS}/mock-device kubectl --")}
+        "PATH": guide.programs(tmp_path, kubectl=f"{PROGRAMS}/mock-device kubectl --",
+                               helm='"$(%s/scripts/helm.sh 3)"' % ROOT)}
     yield environment
     mock_device("down", "--all", check=False, env=environment)
     shutil.rmtree(labs, ignore_errors=True)
@@ -37,3 +41,30 @@ def test_the_testing_guide(environment):
     assert "\ndegraded\n" in printed
     assert "mock0_vf3" in printed
     assert "1 MiB written, moved and read back" in printed
+
+
+@pytest.fixture
+def cluster_environment(environment):
+    """With a cluster of nodes that have devices and modules, and the image that is to be installed."""
+    subprocess.run([ROOT / "images/driver/make", PROGRAMS / "mock-accel-dra-driver",
+                    ROOT / "build/images/mock-accel-dra-driver.tar"], check=True)
+    mock_device("up", "--nodes", 2, *KUBERNETES, env=environment)
+    (lab,) = json.loads(mock_device("status", "-o", "json", env=environment).stdout)["labs"]
+    return environment | {"KUBECONFIG": lab["kubernetes"]["kubeconfig"]}
+
+
+@pytest.mark.long
+def test_the_installation_guide_and_the_upgrade_guide(cluster_environment):
+    """The last block of the installation guide takes away what the others have installed."""
+    installed = guide.follow("installation-guide.md", cluster_environment, slice(None, -1))
+    assert "node0/numa0" in installed
+    assert "written, moved and read back" in installed  # helm test
+    assert "NUMA node" in installed[installed.rindex("kubectl logs one-pf"):]
+    upgraded = guide.follow("upgrade-guide.md", cluster_environment)
+    assert "Rollback was a success" in upgraded
+    assert "v1beta1" in upgraded
+    removed = guide.follow("installation-guide.md", cluster_environment, slice(-1, None))
+    assert 'release "mock-device" uninstalled' in removed
+    left = subprocess.run(["kubectl", "get", "deviceclasses", "-o", "name"], env=cluster_environment,
+                          check=True, text=True, capture_output=True).stdout
+    assert left == ""
