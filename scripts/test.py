@@ -105,7 +105,7 @@ def stages():
               # timed mutex is locked.
               without=r"dra\.(Plugin|Service)"),
         pytest("programs", "the programs by their command lines and sockets",
-               "tests/wire", "tests/server", "tests/cli"),
+               "tests/wire", "tests/server", "tests/cli", before=[["scripts/helm.sh", "3"]]),
         script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60"),
         pytest("cluster", "real Kubernetes: control plane, nodes, pods with devices", "tests/cluster"),
         pytest("nodes", "a node that boots anew, releases of the chart under running pods",
