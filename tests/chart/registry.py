@@ -15,6 +15,14 @@ from lab import eventually
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mock-device"
 
 
+def download(folder):
+    """The package. A computer that was never asked for packages has no lists of them."""
+    command = ["apt-get", "download", "-qq", "docker-registry"]
+    if subprocess.run(command, cwd=folder, check=False).returncode != 0:
+        subprocess.run(["apt-get", "update", "-qq"], check=True)
+        subprocess.run(command, cwd=folder, check=True)
+
+
 def program():
     """Where it is; it is fetched the first time."""
     folder = CACHE / "docker-registry"
@@ -22,7 +30,7 @@ def program():
     if not found.exists():
         work = CACHE / f"docker-registry.{os.getpid()}"
         work.mkdir(parents=True)
-        subprocess.run(["apt-get", "download", "docker-registry"], cwd=work, check=True)
+        download(work)
         [package] = work.glob("*.deb")
         subprocess.run(["dpkg-deb", "--extract", package, work], check=True)
         package.unlink()
