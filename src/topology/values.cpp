@@ -108,7 +108,8 @@ Result<std::chrono::milliseconds> parse_time(std::string_view text) {
   std::uint64_t number = 0;
   const char* const end = std::to_address(text.end());
   const auto [rest, error] = std::from_chars(std::to_address(text.begin()), end, number);
-  const auto unit = std::ranges::find(kTimeUnits, std::string_view(rest, end), &TimeUnit::name);
+  const auto* const unit =
+      std::ranges::find(kTimeUnits, std::string_view(rest, end), &TimeUnit::name);
   if (error == std::errc::invalid_argument || unit == kTimeUnits.end()) {
     return fail("{} is not a time, such as 250ms, 30s, 5m or 2h", shown(text));
   }
