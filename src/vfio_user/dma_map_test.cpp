@@ -86,6 +86,19 @@ class DmaMapTest : public ::testing::Test {
   }
   int remove(const protocol::DmaUnmap& request) { return error_of(map_.remove(request)); }
 
+  /// That what is written to the map at `mapped` is in `file` from `start` on, and is read back.
+  void expect_copies_reach(int file, std::uint64_t start, GuestAddress mapped) {
+    constexpr std::uint64_t kInside = 0x10;
+    const GuestAddress address{static_cast<std::uint64_t>(mapped) + kInside};
+    ASSERT_EQ(map_.write(address, text("hello"))->bytes, 5U);
+    std::array<char, 5> found{};
+    ASSERT_EQ(::pread(file, found.data(), found.size(), static_cast<off_t>(start + kInside)), 5);
+    EXPECT_EQ(std::string(found.data(), found.size()), "hello");
+    Bytes back(5);
+    ASSERT_EQ(map_.read(address, back)->bytes, 5U);
+    EXPECT_EQ(back, text("hello"));
+  }
+
   DmaMap map_;
 };
 
@@ -93,13 +106,7 @@ TEST_F(DmaMapTest, CopiesReachTheFileBehindTheMap) {
   const UniqueFd file = memory_file(4 * kPage);
   ASSERT_EQ(add(map_request(0x10000, kPage, kReadWrite, 2 * kPage), UniqueFd(::dup(file.get()))),
             0);
-  ASSERT_EQ(map_.write(GuestAddress{0x10010}, text("hello"))->bytes, 5U);
-  std::array<char, 5> found{};
-  ASSERT_EQ(::pread(file.get(), found.data(), found.size(), (2 * kPage) + 0x10), 5);
-  EXPECT_EQ(std::string(found.data(), found.size()), "hello");
-  Bytes back(5);
-  ASSERT_EQ(map_.read(GuestAddress{0x10010}, back)->bytes, 5U);
-  EXPECT_EQ(back, text("hello"));
+  expect_copies_reach(file.get(), 2 * kPage, GuestAddress{0x10000});
 }
 
 TEST_F(DmaMapTest, ACopyEndsWithItsMap) {
@@ -243,13 +250,7 @@ TEST_F(DmaMapTest, ASealedFileIsMapped) {
             0);
   EXPECT_EQ(open_descriptors(), descriptors);
   EXPECT_THAT(mappings_of_sealed_files(), ElementsAre("rw-s"));
-  ASSERT_EQ(map_.write(GuestAddress{0x10010}, text("hello"))->bytes, 5U);
-  std::array<char, 5> found{};
-  ASSERT_EQ(::pread(file.get(), found.data(), found.size(), (2 * kPage) + 0x10), 5);
-  EXPECT_EQ(std::string(found.data(), found.size()), "hello");
-  Bytes back(5);
-  ASSERT_EQ(map_.read(GuestAddress{0x10010}, back)->bytes, 5U);
-  EXPECT_EQ(back, text("hello"));
+  expect_copies_reach(file.get(), 2 * kPage, GuestAddress{0x10000});
   ASSERT_EQ(remove(unmap_request(0x10000, kPage)), 0);
   EXPECT_THAT(mappings_of_sealed_files(), IsEmpty());
 }
