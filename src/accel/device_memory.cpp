@@ -12,7 +12,9 @@ namespace {
 /// pieces cost addresses only, and few of them hold much.
 constexpr std::uint64_t kPiece = std::uint64_t{64} << 20U;
 
-/// What was never written looks like this. Nobody writes to it, so it costs no memory either.
+/// What was never written looks like this. Nobody writes to it, so it costs no memory either; as a
+/// constant it would be a part of the program's file.
+// NOLINTNEXTLINE(*-avoid-non-const-global-variables)
 constinit std::array<std::byte, std::size_t{256} << 10U> zeros{};
 
 }  // namespace

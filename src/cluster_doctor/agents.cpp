@@ -36,7 +36,8 @@ std::string state_of(const json& pod) {
     }
   }
   const std::string phase = text_at(pod, {"status", "phase"});
-  return phase == "Running" ? "running, not ready" : phase.empty() ? "not started" : phase;
+  if (phase.empty()) return "not started";
+  return phase == "Running" ? "running, not ready" : phase;
 }
 
 void check_agent(const json& pod, Report& report) {

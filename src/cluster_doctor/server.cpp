@@ -31,21 +31,24 @@ std::map<std::string, bool, std::less<>> parse_gates(std::string_view metrics) {
   return gates;
 }
 
+/// A gate that is closed where it is open by default was closed by somebody.
+Severity severity_of_closed(const FeatureGate& gate, const kube::ServerVersion& server) {
+  if (gate.required) return Severity::error;
+  const bool on_purpose = server.at_least(1, static_cast<int>(gate.open_since));
+  return on_purpose ? Severity::warning : Severity::note;
+}
+
 void report_gate(const ClusterView& view, const FeatureGate& gate, bool open, Report& report) {
   const std::string subject = "feature gate " + gate.name;
   if (open) {
     report.ok(subject, "is open");
     return;
   }
-  // A gate that is closed where it is open by default was closed by somebody.
-  const bool on_purpose = view.server.at_least(1, static_cast<int>(gate.open_since));
-  report.add(gate.required ? Severity::error
-             : on_purpose  ? Severity::warning
-                           : Severity::note,
-             subject, fmt::format("is closed: {}", gate.without),
-             {.needed = fmt::format("open, as it is by default from 1.{} on", gate.open_since),
-              .remedy = fmt::format("--feature-gates={}=true for all of Kubernetes' components",
-                                    gate.name)});
+  report.add(
+      severity_of_closed(gate, view.server), subject, fmt::format("is closed: {}", gate.without),
+      {.needed = fmt::format("open, as it is by default from 1.{} on", gate.open_since),
+       .remedy =
+           fmt::format("--feature-gates={}=true for all of Kubernetes' components", gate.name)});
 }
 
 // ---- Nodes ----

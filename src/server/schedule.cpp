@@ -52,9 +52,9 @@ void Schedule::show(const Target& target) const {
   accel::Condition condition;
   for (const Entry& entry : entries_) {
     if (!entry.on || entry.target != target) continue;
-    accel::Condition one;
-    entry.fault->kind->inject(one, entry.fault->value);
-    condition = combined(condition, one);
+    accel::Condition planned;
+    entry.fault->kind->inject(planned, entry.fault->value);
+    condition = combined(condition, planned);
   }
   set_scheduled(target, condition);
 }

@@ -39,7 +39,7 @@ class Schedule {
   [[nodiscard]] std::span<const Entry> entries() const { return entries_; }
 
  private:
-  [[nodiscard]] bool step(Entry& entry);
+  [[nodiscard]] static bool step(Entry& entry);
   void show(const Target& target) const;
 
   std::vector<Entry> entries_;
