@@ -20,16 +20,10 @@ tree=${FRESH_DIR:-$(mktemp -d /var/tmp/mock-device-fresh.XXXXXX)}
 [ -n "${KEEP:-}" ] || trap 'rm -rf --one-file-system "$tree"' EXIT
 trap 'exit 130' INT TERM
 
-# The host's own package sources, where it is a Debian; else those that mmdebstrap knows.
-sources() {
-	# shellcheck disable=SC2016 # apt fills these in
-	apt-get indextargets --format 'deb $(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-		grep ' bookworm' | sort -u
-}
-
 echo "fresh: making a Debian 12 tree"
 mkdir -p "$tree"
-sources | mmdebstrap --quiet --variant=minbase --include=ca-certificates,git,make bookworm "$tree" -
+"$repository/scripts/debian-sources.sh" |
+	mmdebstrap --quiet --variant=minbase --include=ca-certificates,git,make bookworm "$tree" -
 # What the tree takes from this machine is its way to the network: the names of hosts, and the
 # certificate authorities that were added here.
 cp /etc/resolv.conf "$tree/etc/resolv.conf"

@@ -11,11 +11,8 @@ name=arm64-$what-$(cat "$list" "$0" | sha256sum | cut -c1-16)
 tree=$cache/$name
 packages=$(grep -v -e '^#' -e '^$' "$list" | paste -sd,)
 
-# This machine's own package sources of Debian 12.
 sources() {
-	# shellcheck disable=SC2016 # apt fills these in
-	apt-get indextargets --format 'deb $(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-		grep ' bookworm' | sort -u
+	"$here/../debian-sources.sh"
 }
 
 # Debian 13 from the same mirror.

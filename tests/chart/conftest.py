@@ -15,6 +15,11 @@ from lab import eventually  # noqa: E402
 from registry import Registry  # noqa: E402
 
 
+# Of those whose objects the chart can make.
+DEFINITIONS = (ROOT / "tests/data/kmm/kmm.sigs.x-k8s.io_modules.yaml",
+               ROOT / "tests/chart/data/pod-monitor-crd.yaml")
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes minutes, and runs with make test-all only")
 
@@ -30,8 +35,8 @@ def session_plane():
     """A control plane that knows the kinds of those whose objects the chart can make, too."""
     plane = ControlPlane(new_name("chart"))
     try:
-        for name in ("kmm-module-crd", "pod-monitor-crd"):
-            plane.kubectl("create", "-f", Path(__file__).parent / "data" / f"{name}.yaml")
+        for definition in DEFINITIONS:
+            plane.kubectl("create", "-f", definition)
         for kind in ("modules.kmm.sigs.x-k8s.io", "podmonitors.monitoring.coreos.com"):
             eventually(lambda kind=kind: plane.kubectl("get", kind, check=False).returncode == 0,
                        f"{kind} are served")

@@ -6,7 +6,7 @@ import os
 import subprocess
 import uuid
 
-from lab import PATIENCE, PROGRAMS, Lab
+from lab import PATIENCE, PROGRAMS, ROOT, Lab
 
 # Its programs are built the first time, which takes ten minutes on two cores. The variable names a
 # folder of ready-made ones instead.
@@ -18,6 +18,13 @@ KUBERNETES = ("--kubernetes-bin", READY_MADE) if READY_MADE else ("--kubernetes"
 def new_name(what):
     """A name that no other lab on this machine has."""
     return f"{what}-{uuid.uuid4().hex[:8]}"
+
+
+def make_driver_image(file):
+    """The image of the DRA driver as it is deployed. Gives the file."""
+    subprocess.run([ROOT / "images" / "driver" / "make", PROGRAMS / "mock-accel-dra-driver", file],
+                   check=True)
+    return file
 
 
 class Cluster(Lab):

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from cluster import make_driver_image
 from lab import PROGRAMS, ROOT, eventually
 
 DRIVER = "mock-accel.example.com"
@@ -19,10 +20,7 @@ PATIENCE = "--timeout=300s"
 @pytest.fixture(scope="module")
 def driver(cluster, tmp_path_factory):
     """The cluster with the driver on its nodes."""
-    image = tmp_path_factory.mktemp("image") / "driver.tar"
-    subprocess.run([ROOT / "images" / "driver" / "make", PROGRAMS / "mock-accel-dra-driver", image],
-                   check=True)
-    cluster.run("load-image", image)
+    cluster.run("load-image", make_driver_image(tmp_path_factory.mktemp("image") / "driver.tar"))
     cluster.kubectl("apply", "-k", ROOT / "deploy")
     cluster.kubectl("-n", "mock-device", "rollout", "status", "ds/mock-accel-node-agent", PATIENCE)
     eventually(lambda: len(slices(cluster)) == 3, "a slice for each NUMA node")

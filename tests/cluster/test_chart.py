@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from lab import PROGRAMS, ROOT, eventually
+from cluster import make_driver_image
+from lab import ROOT, eventually
 
 sys.path.append(str(ROOT / "scripts"))
 
@@ -44,10 +45,7 @@ class Release:
 
 @pytest.fixture(scope="module")
 def release(cluster, tmp_path_factory):
-    image = tmp_path_factory.mktemp("image") / "driver.tar"
-    subprocess.run([ROOT / "images" / "driver" / "make", PROGRAMS / "mock-accel-dra-driver", image],
-                   check=True)
-    cluster.run("load-image", image)
+    cluster.run("load-image", make_driver_image(tmp_path_factory.mktemp("image") / "driver.tar"))
     cluster.kubectl("delete", "-k", ROOT / "deploy", "--ignore-not-found", PATIENCE)
     cluster.kubectl("create", "namespace", NAMESPACE)
     cluster.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=privileged")

@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 import guide
-from cluster import KUBERNETES
+from cluster import KUBERNETES, make_driver_image
 from lab import PROGRAMS, ROOT, mock_device
 
 
@@ -46,8 +46,7 @@ def test_the_testing_guide(environment):
 @pytest.fixture
 def cluster_environment(environment):
     """With a cluster of nodes that have devices and modules, and the image that is to be installed."""
-    subprocess.run([ROOT / "images/driver/make", PROGRAMS / "mock-accel-dra-driver",
-                    ROOT / "build/images/mock-accel-dra-driver.tar"], check=True)
+    make_driver_image(ROOT / "build/images/mock-accel-dra-driver.tar")
     mock_device("up", "--nodes", 2, *KUBERNETES, env=environment)
     (lab,) = json.loads(mock_device("status", "-o", "json", env=environment).stdout)["labs"]
     return environment | {"KUBECONFIG": lab["kubernetes"]["kubeconfig"]}
