@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drives mock-device as a user does: by its command line."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -71,6 +72,22 @@ class Lab:
         done = self.run("exec", "--", "bash", "-c", f"{{ {command}; }} 2>&1", check=False,
                         timeout=timeout)
         return done.returncode, done.stdout
+
+    @contextlib.contextmanager
+    def uevents(self):
+        """Listens to the kernel's uevents about devices. Gives a function for those until now."""
+        self.guest("rm -f /tmp/uevents; systemd-run --quiet --unit=uevents "
+                   "--property=StandardOutput=file:/tmp/uevents "
+                   "udevadm monitor --kernel --property --subsystem-match=mock-accel")
+
+        def until_now():
+            return self.guest("cat /tmp/uevents", check=False)  # the file may not be there yet
+        try:
+            # The monitor says so after it has begun to listen.
+            eventually(lambda: "KERNEL" in until_now(), "monitor listens")
+            yield until_now
+        finally:
+            self.guest("systemctl stop uevents")
 
     def put(self, source, path):
         """Copies a program of this machine to `path` in the guest."""

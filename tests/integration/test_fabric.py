@@ -158,19 +158,16 @@ def test_a_fault_of_the_pf_interrupts_on_every_function(lab):
 
 def test_no_interrupt_is_lost_in_a_storm(lab):
     enable(lab, "mock1", 16)
-    lab.guest("systemd-run --quiet --unit=watch --property=StandardOutput=file:/tmp/watch "
-              "udevadm monitor --kernel --property --subsystem-match=mock-accel")
     try:
-        eventually(lambda: "KERNEL" in lab.guest("cat /tmp/watch", check=False), "monitor listens")
-        for _ in range(30):
-            lab.run("fault", "mock1", "degraded")
-            lab.run("heal", "mock1")
-        lab.run("fault", "mock1", "failed")
-        # Each function has told of the last state, whatever came in between.
-        eventually(lambda: lab.guest("grep -c HEALTH=failed /tmp/watch", check=False).strip() == "17",
-                   "17 functions say that they failed")
+        with lab.uevents() as uevents:
+            for _ in range(30):
+                lab.run("fault", "mock1", "degraded")
+                lab.run("heal", "mock1")
+            lab.run("fault", "mock1", "failed")
+            # Each function has told of the last state, whatever came in between.
+            eventually(lambda: uevents().count("HEALTH=failed\n") == 17,
+                       "17 functions say that they failed")
     finally:
-        lab.guest("systemctl stop watch")
         lab.run("heal", "mock1")
 
 
@@ -227,22 +224,16 @@ def test_an_open_file_outlives_its_card(lab):
 
 def test_a_vf_has_faults_of_its_own(lab):
     enable(lab, "mock0", 2)
-    lab.guest("rm -f /tmp/uevents; systemd-run --quiet --unit=uevents "
-              "--property=StandardOutput=file:/tmp/uevents "
-              "udevadm monitor --kernel --property --subsystem-match=mock-accel")
-    try:
+    with lab.uevents() as uevents:
         lab.run("fault", "mock0_vf1", "thermal", "97")
         eventually(lambda: lab.attribute("mock0_vf1", "health") == "degraded", "the fault shows")
         assert lab.attribute("mock0_vf1", "temperature") == "97000"
         for other in ("mock0", "mock0_vf0"):
             assert lab.attribute(other, "health") == "healthy"
-        # The monitor may have begun to listen after the first fault.
         lab.run("fault", "mock0-vf1", "failed")
-        eventually(lambda: "HEALTH=failed" in lab.guest("cat /tmp/uevents"), "the uevent comes")
-        assert "NAME=mock0_vf1" in lab.guest("cat /tmp/uevents")
-        assert "NAME=mock0\n" not in lab.guest("cat /tmp/uevents")
-    finally:
-        lab.guest("systemctl stop uevents")
+        eventually(lambda: "HEALTH=failed" in uevents(), "the uevent comes")
+        assert "NAME=mock0_vf1" in uevents()
+        assert "NAME=mock0\n" not in uevents()
     listed = {device["name"]: device for device in lab.json("devices")["devices"]}
     assert listed["mock0_vf1"]["faults"] == ["failed", "thermal"]
     assert listed["mock0"]["faults"] == listed["mock0_vf0"]["faults"] == []

@@ -39,22 +39,13 @@ def test_heat_is_measured(lab):
 
 
 def test_change_of_health_raises_a_uevent(lab):
-    def uevents():
-        return lab.guest("cat /tmp/uevents", check=False)  # the file may not be there yet
-
-    lab.guest("rm -f /tmp/uevents; systemd-run --quiet --unit=uevents "
-              "--property=StandardOutput=file:/tmp/uevents "
-              "udevadm monitor --kernel --property --subsystem-match=mock-accel")
-    try:
-        eventually(lambda: "KERNEL" in uevents(), "monitor listens")
+    with lab.uevents() as uevents:
         lab.run("fault", "mock3", "degraded")
         eventually(lambda: "HEALTH=degraded" in uevents(), "uevent arrives")
         event = uevents()
         assert "ACTION=change" in event
         assert "/mock-accel/mock3" in event
         assert "SUBSYSTEM=mock-accel" in event
-    finally:
-        lab.guest("systemctl stop uevents")
 
 
 def test_fault_survives_a_reload_of_the_module(lab):

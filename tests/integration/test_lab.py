@@ -135,17 +135,15 @@ def test_a_server_that_is_killed_takes_the_devices_along_until_the_lab_is_repair
     lab.run("plug", "mock0")
     eventually(lambda: devices() == health, "the card is back with its VFs")
 
-    lab.guest("dmesg --clear; systemd-run --quiet --unit=uevents "
-              "--property=StandardOutput=file:/tmp/uevents "
-              "udevadm monitor --kernel --property --subsystem-match=mock-accel")
-    os.kill(lab.status()["server"]["pid"], signal.SIGKILL)
+    lab.guest("dmesg --clear")
+    with lab.uevents() as uevents:
+        os.kill(lab.status()["server"]["pid"], signal.SIGKILL)
 
-    # The guest goes on. The bridges are noticed to be gone, and with them all that was behind.
-    eventually(lambda: lab.guest("ls /sys/class/mock-accel") == "", "the devices are gone")
-    assert lab.guest("ls -d /sys/bus/pci/drivers/mock-accel*/0* 2>/dev/null || true") == ""
-    removed = re.compile(r"^KERNEL.* remove .*/(mock\w+) \(mock-accel\)$", re.MULTILINE)
-    eventually(lambda: sorted(removed.findall(lab.guest("cat /tmp/uevents"))) == names,
-               "each has its uevent")
+        # The guest goes on. The bridges are noticed to be gone, and with them all that was behind.
+        eventually(lambda: lab.guest("ls /sys/class/mock-accel") == "", "the devices are gone")
+        assert lab.guest("ls -d /sys/bus/pci/drivers/mock-accel*/0* 2>/dev/null || true") == ""
+        removed = re.compile(r"^KERNEL.* remove .*/(mock\w+) \(mock-accel\)$", re.MULTILINE)
+        eventually(lambda: sorted(removed.findall(uevents())) == names, "each has its uevent")
     lab.guest("rmmod mock_accel mock_accel_fabric", timeout=120)
     said = lab.guest("dmesg")
     assert "Call Trace" not in said
