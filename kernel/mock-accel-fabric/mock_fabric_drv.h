@@ -6,6 +6,7 @@
  * segment.c		the PCI segment behind it: configuration space, window, number
  * interrupts.c		interrupts of the segment's functions, out of the bridge's own
  * watch.c		notices that the bridge has died, and takes it off the machine
+ * work.c		what is done to a bridge later, by a task that holds no lock
  */
 #ifndef MOCK_FABRIC_DRV_H
 #define MOCK_FABRIC_DRV_H
@@ -91,15 +92,22 @@ struct mock_fabric *mock_fabric_of_bridge(struct pci_dev *pdev);
 
 /* segment.c */
 int mock_fabric_segment_add(struct mock_fabric *fabric, int wanted);
+void mock_fabric_segment_bind(struct pci_dev *pdev);
 void mock_fabric_segment_unbind(struct mock_fabric *fabric);
 void mock_fabric_segment_remove(struct mock_fabric *fabric);
 
 /* watch.c */
-int mock_fabric_watch_init(void);
-void mock_fabric_watch_exit(void);
 void mock_fabric_watch_start(struct mock_fabric *fabric);
 void mock_fabric_watch_pause(struct mock_fabric *fabric);
 void mock_fabric_watch_resume(struct mock_fabric *fabric);
+
+/* work.c */
+extern struct workqueue_struct *mock_fabric_workqueue;
+
+int mock_fabric_defer(struct mock_fabric *fabric, void (*todo)(struct pci_dev *pdev));
+void mock_fabric_work_flush(void);
+int mock_fabric_work_init(void);
+void mock_fabric_work_exit(void);
 
 /* interrupts.c */
 int mock_fabric_interrupts_init(struct mock_fabric *fabric);

@@ -141,6 +141,12 @@ static int mock_fabric_probe(struct pci_dev *pdev, const struct pci_device_id *i
 		mock_fabric_interrupts_exit(fabric);
 		return err;
 	}
+	err = mock_fabric_defer(fabric, mock_fabric_segment_bind);
+	if (err) {
+		mock_fabric_segment_remove(fabric);
+		mock_fabric_interrupts_exit(fabric);
+		return err;
+	}
 	pci_set_drvdata(pdev, fabric);
 	mock_fabric_watch_start(fabric);
 	return 0;
@@ -204,7 +210,7 @@ static struct pci_driver mock_fabric_pci_driver = {
 	.err_handler = &mock_fabric_error_handlers,
 	.driver = {
 		.pm = pm_sleep_ptr(&mock_fabric_pm_ops),
-		/* Devices are there when the module has been loaded. */
+		/* Bridges are there when the driver has been registered. */
 		.probe_type = PROBE_FORCE_SYNCHRONOUS,
 	},
 };
@@ -219,15 +225,19 @@ static int __init mock_fabric_init(void)
 {
 	int err;
 
-	err = mock_fabric_watch_init();
+	err = mock_fabric_work_init();
 	if (err)
 		return err;
 	pci_lock_rescan_remove();
 	err = pci_register_driver(&mock_fabric_pci_driver);
 	pci_unlock_rescan_remove();
-	if (err)
-		mock_fabric_watch_exit();
-	return err;
+	if (err) {
+		mock_fabric_work_exit();
+		return err;
+	}
+	/* Devices are there when the module has been loaded. */
+	mock_fabric_work_flush();
+	return 0;
 }
 module_init(mock_fabric_init);
 
@@ -249,12 +259,13 @@ static int mock_fabric_unbind_functions(struct device *dev, void *unused)
  */
 static void __exit mock_fabric_exit(void)
 {
+	mock_fabric_work_flush();
 	WARN_ON(driver_for_each_device(&mock_fabric_pci_driver.driver, NULL, NULL,
 				       mock_fabric_unbind_functions));
 	pci_lock_rescan_remove();
 	pci_unregister_driver(&mock_fabric_pci_driver);
 	pci_unlock_rescan_remove();
-	mock_fabric_watch_exit();
+	mock_fabric_work_exit();
 }
 module_exit(mock_fabric_exit);
 

@@ -87,6 +87,17 @@ static void mock_fabric_number_segment(struct mock_fabric *fabric, struct pci_ho
 	host->sysdata = &fabric->sysdata;
 }
 
+/* As pci_add_resource() does, which keeps it to itself that it had no memory. */
+static int mock_fabric_add_resource(struct pci_host_bridge *host, struct resource *resource)
+{
+	struct resource_entry *entry = resource_list_create_entry(resource, 0);
+
+	if (!entry)
+		return -ENOMEM;
+	resource_list_add_tail(entry, &host->windows);
+	return 0;
+}
+
 /*
  * The window is BAR 2, without its being prefetchable: what is a prefetchable range to the machine
  * would be closed to the functions' other BARs.
@@ -118,11 +129,14 @@ static int mock_fabric_add_resources(struct mock_fabric *fabric, struct pci_host
 		dev_err(&fabric->pdev->dev, "BAR %d is in use: %pR\n", MOCK_FABRIC_BAR_WINDOW, bar);
 		return err;
 	}
-	pci_add_resource(&host->windows, &fabric->bus_numbers);
-	pci_add_resource(&host->windows, &fabric->window);
-	return 0;
+	err = mock_fabric_add_resource(host, &fabric->bus_numbers) ?:
+	      mock_fabric_add_resource(host, &fabric->window);
+	if (err)
+		release_resource(&fabric->window);
+	return err;
 }
 
+/* Its functions are there without a driver until mock_fabric_segment_bind(). */
 int mock_fabric_segment_add(struct mock_fabric *fabric, int wanted)
 {
 	struct pci_host_bridge *host = pci_host_bridge_from_priv(fabric);
@@ -148,8 +162,25 @@ int mock_fabric_segment_add(struct mock_fabric *fabric, int wanted)
 	pci_assign_unassigned_bus_resources(host->bus);
 	list_for_each_entry(bus, &host->bus->children, node)
 		pcie_bus_configure_settings(bus);
-	pci_bus_add_devices(host->bus);
 	return 0;
+}
+
+/*
+ * Not from the probe of the bridge: the core has moved that to a processor near the bridge, and
+ * would move the probes of root ports likewise, one within the other, which lockdep takes for a
+ * deadlock.
+ */
+void mock_fabric_segment_bind(struct pci_dev *pdev)
+{
+	struct mock_fabric *fabric;
+
+	pci_lock_rescan_remove();
+	device_lock(&pdev->dev);
+	fabric = mock_fabric_of_bridge(pdev);
+	if (fabric)
+		pci_bus_add_devices(pci_host_bridge_from_priv(fabric)->bus);
+	device_unlock(&pdev->dev);
+	pci_unlock_rescan_remove();
 }
 
 /* The walk comes to a port before what is below it: below the last there is nothing bound. */
