@@ -43,15 +43,14 @@ Objects list_slices(kube::Api& api, const ClusterSettings& settings,
 }
 
 ClusterView look(kube::Api& api, const ClusterSettings& settings, kube::ServerVersion server) {
-  ClusterView view{
-      .api = api,
-      .settings = settings,
-      .server = std::move(server),
-      .resource_api = kube::resource_api_version(api),
-      .nodes = list(api, {.version = "v1", .plural = "nodes"}),
-      .pods = list(api, {.version = "v1", .plural = "pods"}, {.label_selector = settings.selector}),
-      .slices = {},
-      .reports = {}};
+  ClusterView view{.api = api,
+                   .settings = settings,
+                   .server = std::move(server),
+                   .resource_api = kube::resource_api_version(api),
+                   .nodes = list(api, {.version = "v1", .plural = "nodes"}),
+                   .pods = list_pods(api, settings),
+                   .slices = {},
+                   .reports = {}};
   drop_simulated(settings, view.nodes);
   view.slices = list_slices(api, settings, view.resource_api);
   if (!view.pods) return view;
@@ -116,8 +115,16 @@ std::string name_of(const json& object) {
   return ns.empty() ? name : fmt::format("{}/{}", ns, name);
 }
 
+Objects list_pods(kube::Api& api, const ClusterSettings& settings) {
+  Objects pods =
+      list(api, {.version = "v1", .plural = "pods"}, {.label_selector = settings.selector});
+  if (pods) std::ranges::move(list_agents_of_modules(api, settings), std::back_inserter(*pods));
+  return pods;
+}
+
 bool is_agent(const json& pod) {
-  return text_at(pod, {"metadata", "labels", "app.kubernetes.io/component"}) == "node-agent";
+  return text_at(pod, {"metadata", "labels", "app.kubernetes.io/component"}) == "node-agent" ||
+         text_at(pod, {"metadata", "labels", kKmmRole}) == kKmmDriverRole;
 }
 
 bool is_ready(const json& pod) {
@@ -163,8 +170,7 @@ std::vector<doctor::CheckText> cluster_checks() {
 void check_node_of_cluster(kube::Api& api, const ClusterSettings& settings, const std::string& node,
                            Report& report) {
   report.begin("cluster.agents");
-  const Objects pods =
-      list(api, {.version = "v1", .plural = "pods"}, {.label_selector = settings.selector});
+  const Objects pods = list_pods(api, settings);
   const auto* const all = objects_or_note(pods, report, "list pods");
   if (all == nullptr) return;
   const auto here = std::ranges::find_if(*all, [&](const json& pod) {

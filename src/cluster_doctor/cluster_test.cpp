@@ -32,13 +32,21 @@ const Resource kModules{
 const Resource kNodes{.version = "v1", .plural = "nodes"};
 
 json pod(const std::string& name, const std::string& component, const std::string& image) {
-  return {{"metadata", {{"name", name}, {"labels", {{"app.kubernetes.io/component", component}}}}},
-          {"spec",
-           {{"nodeName", "node0"},
-            {"serviceAccountName", "agent"},
-            {"containers", {{{"name", "x"}, {"image", image}}}}}},
-          {"status",
-           {{"phase", "Running"}, {"conditions", {{{"type", "Ready"}, {"status", "True"}}}}}}};
+  return {
+      {"metadata",
+       {{"name", name},
+        {"labels",
+         {{"app.kubernetes.io/name", "mock-device"}, {"app.kubernetes.io/component", component}}}}},
+      {"spec",
+       {{"nodeName", "node0"},
+        {"serviceAccountName", "agent"},
+        {"containers", {{{"name", "x"}, {"image", image}}}}}},
+      {"status",
+       {{"phase", "Running"}, {"conditions", {{{"type", "Ready"}, {"status", "True"}}}}}}};
+}
+
+json daemon_set(const std::string& name) {
+  return {{"metadata", {{"name", name}, {"labels", {{"app.kubernetes.io/name", "mock-device"}}}}}};
 }
 
 json slice(const std::string& name, int generation, int count, const std::string& pool = "node0",
@@ -72,7 +80,7 @@ class ClusterDoctor : public testing::Test {
                      {"kernelVersion", "6.12.117+deb13-amd64"}}}}}});
     put(kPods, pod("agent-0", "node-agent", "x/driver:" MOCK_DEVICE_VERSION));
     put(kPods, pod("controller-0", "controller", "x/driver:" MOCK_DEVICE_VERSION));
-    put(kDaemonSets, {{"metadata", {{"name", "agent"}}}});
+    put(kDaemonSets, daemon_set("agent"));
     put(kClasses, {{"metadata", {{"name", "any"}}},
                    {"spec", {{"cel", "device.driver == \"mock-accel.example.com\""}}}});
     put(kSlices, slice("a", 1, 1));
@@ -222,8 +230,9 @@ TEST_F(ClusterDoctor, MissesDeviceClasses) {
 }
 
 TEST_F(ClusterDoctor, SeesTwoInstallations) {
-  put(kDaemonSets,
-      {{"metadata", {{"name", "b"}, {"annotations", {{"meta.helm.sh/release-name", "second"}}}}}});
+  json second = daemon_set("b");
+  second["metadata"]["annotations"]["meta.helm.sh/release-name"] = "second";
+  put(kDaemonSets, second);
   EXPECT_EQ(finding("cluster.installations").severity, Severity::error);
   EXPECT_THAT(finding("cluster.installations").found, HasSubstr("(Helm release second)"));
 }
@@ -387,6 +396,21 @@ TEST_F(ClusterDoctor, WantsAModuleToTolerateCordons) {
   put_module({{{"regexp", ".*"}, {"containerImage", "x"}}},
              {{"spec", {{"tolerations", json::array()}}}});
   EXPECT_EQ(finding("cluster.kmm").severity, Severity::warning);
+}
+
+TEST_F(ClusterDoctor, KnowsAgentsThatAModuleRuns) {
+  change(kPods.named("agent-0"), {{"metadata",
+                                   {{"labels",
+                                     {{"app.kubernetes.io/name", nullptr},
+                                      {"app.kubernetes.io/component", nullptr},
+                                      {"kmm.node.kubernetes.io/module.name", "mock-accel"},
+                                      {"kmm.node.kubernetes.io/role", "dra"}}}}}});
+  EXPECT_EQ(finding("cluster.agents").found, "there is none");
+  put_module({{{"regexp", ".*"}, {"containerImage", "x"}}},
+             {{"spec", {{"dra", {{"driverName", "mock-accel.example.com"}}}}}});
+  EXPECT_EQ(finding("cluster.agents").severity, Severity::ok);
+  change(kModules.named("mock-accel"), {{"spec", {{"dra", {{"driverName", "gpu.example.com"}}}}}});
+  EXPECT_EQ(finding("cluster.agents").found, "there is none");
 }
 
 TEST_F(ClusterDoctor, NamesTheRightsThatItLacksItself) {

@@ -21,6 +21,11 @@ using doctor::Report;
 using doctor::Severity;
 using nlohmann::json;
 
+/// Label of the pods that Kernel Module Management makes, and its value where the pod is a
+/// driver's.
+inline constexpr std::string_view kKmmRole = "kmm.node.kubernetes.io/role";
+inline constexpr std::string_view kKmmDriverRole = "dra";
+
 /// The objects of a collection, or why there are none.
 using Objects = kube::ApiResult<std::vector<json>>;
 
@@ -56,6 +61,14 @@ void report_unasked(Report& report, const std::string& right, const kube::ApiErr
 
 /// "namespace/name", or the name alone.
 [[nodiscard]] std::string name_of(const json& object);
+
+/// Pods of mock-device: node agents, whoever runs them, and controllers.
+[[nodiscard]] Objects list_pods(kube::Api& api, const ClusterSettings& settings);
+
+/// Pods of node agents that Modules run (`spec.dra`); none where Modules can't be asked for, which
+/// check_kmm() reports.
+[[nodiscard]] std::vector<json> list_agents_of_modules(kube::Api& api,
+                                                       const ClusterSettings& settings);
 
 /// Whether a pod is a node agent; the others are controllers.
 [[nodiscard]] bool is_agent(const json& pod);

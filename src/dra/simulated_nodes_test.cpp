@@ -32,7 +32,8 @@ class SimulatedNodesTest : public ::testing::Test {
   }
   void add_agent(const std::string& node) {
     ASSERT_TRUE(api_.create(
-        pods_, {{"metadata", {{"name", "agent-" + node}}}, {"spec", {{"nodeName", node}}}}));
+        pods_, {{"metadata", {{"name", "agent-" + node}, {"labels", {{"app", "agent"}}}}},
+                {"spec", {{"nodeName", node}}}}));
   }
 
   /// Nodes whose names begin with "sim" have two devices on as many NUMA nodes.

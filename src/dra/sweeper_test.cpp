@@ -40,7 +40,8 @@ class SweeperTest : public ::testing::Test {
   }
   void add_agent(const std::string& node) {
     ASSERT_TRUE(api_.create(
-        kPods, {{"metadata", {{"name", "agent-" + node}}}, {"spec", {{"nodeName", node}}}}));
+        kPods, {{"metadata", {{"name", "agent-" + node}, {"labels", {{"app", "agent"}}}}},
+                {"spec", {{"nodeName", node}}}}));
   }
 
   void sweep(milliseconds grace = milliseconds(0), const std::string& selector = "") {

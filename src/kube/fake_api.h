@@ -23,7 +23,7 @@
 namespace mockdev::kube {
 
 /// Knows resource versions, uids, generateName, conflicts, merge patches and watches. It knows no
-/// schemas and only the field selectors that name members: "spec.nodeName=a,spec.driver=b".
+/// schemas and only selectors of equal members and labels: "spec.nodeName=a,spec.driver=b".
 /// Thread-safe.
 class FakeApi final : public Api {
  public:
@@ -76,7 +76,7 @@ class FakeApi final : public Api {
     const std::scoped_lock lock(mutex_);
     Json items = Json::array();
     for (const auto& [path, object] : objects_) {
-      if (is_in(collection, path) && matches(object, options.field_selector)) {
+      if (is_in(collection, path) && matches(object, options)) {
         items.push_back(object);
         if (options.trim) options.trim(items.back());
       }
@@ -194,7 +194,7 @@ class FakeApi final : public Api {
       const Past past = history_[next++];
       lock.unlock();
       if (past.version > from && is_in(collection, past.path) &&
-          matches(past.event.object, options.field_selector)) {
+          matches(past.event.object, options)) {
         on_event(WatchEvent(past.event));
       }
     }
@@ -285,20 +285,33 @@ class FakeApi final : public Api {
            parent.ends_with("/" + collection.plural);
   }
 
-  static bool matches(const Json& object, std::string_view selector) {
-    while (!selector.empty()) {
-      const std::string_view term = selector.substr(0, selector.find(','));
-      selector.remove_prefix(std::min(selector.size(), term.size() + 1));
-      const auto equals = term.find('=');
-      std::string_view path = term.substr(0, equals);
+  /// For lists and watches alike.
+  static bool matches(const Json& object, const auto& options) {
+    const auto at_path = [&](std::string_view path) {
       const Json* at = &object;
       while (at != nullptr && !path.empty()) {
         const std::string_view step = path.substr(0, path.find('.'));
         at = member(*at, {step});
         path.remove_prefix(std::min(path.size(), step.size() + 1));
       }
-      const std::string value = at != nullptr && at->is_string() ? at->get<std::string>() : "";
-      if (value != term.substr(equals + 1)) return false;
+      return at;
+    };
+    const auto label = [&](std::string_view key) {
+      return member(object, {"metadata", "labels", key});
+    };
+    return all_equal(options.field_selector, at_path) && all_equal(options.label_selector, label);
+  }
+
+  /// Whether `value_of` has for the left side of each "left=right" what is on the right.
+  static bool all_equal(std::string_view selector, const auto& value_of) {
+    while (!selector.empty()) {
+      const std::string_view term = selector.substr(0, selector.find(','));
+      selector.remove_prefix(std::min(selector.size(), term.size() + 1));
+      const auto equals = term.find('=');
+      const Json* const value = value_of(term.substr(0, equals));
+      const std::string text =
+          value != nullptr && value->is_string() ? value->get<std::string>() : "";
+      if (text != term.substr(equals + 1)) return false;
     }
     return true;
   }

@@ -96,8 +96,7 @@ Result<std::string> output_of(const std::vector<std::string>& argv) {
 void look_at_node(Report& report) {
   std::string name(HOST_NAME_MAX, '\0');
   if (::gethostname(name.data(), name.size()) != 0) name = "this machine";
-  check_node({.name = name, .newest_abi = MOCK_ACCEL_ABI_VERSION, .run = output_of},
-             report);
+  check_node({.name = name, .newest_abi = MOCK_ACCEL_ABI_VERSION, .run = output_of}, report);
 }
 
 // ---- The cluster ----
