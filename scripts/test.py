@@ -95,7 +95,7 @@ def script(name, meaning, *command, long=False):
 def stages():
     return [
         script("lint", "formatting, kernel checks, shellcheck, licences", "scripts/lint.py"),
-        script("tidy", "clang-tidy", "scripts/lint.py", "--tidy", long=True),
+        script("tidy", "clang-tidy", "scripts/lint.py", "--tidy"),
         script("analyze", "clang-tidy that follows all paths", "scripts/lint.py", "--analyze",
                long=True),
         ctest("unit", "unit tests with address and undefined-behaviour sanitizers", "asan"),
