@@ -6,6 +6,7 @@ import json
 import subprocess
 
 import pytest
+import yaml
 
 from kmm import (COMPUTE, DEVICES, KMM, KMM_DRA, NAMESPACE, NODE, PATIENCE, VERSION, holder,
                  make_image, module_object)
@@ -22,9 +23,9 @@ IN_USE = "Module mock_accel is in use"
 def driver(cluster):
     """The driver and the Module, as the guide has a user apply them: one after the other here, to see
     that the node agent waits."""
-    objects = json.loads(cluster.kubectl("create", "--dry-run=client", "-o", "json", "-k", KMM))
+    objects = yaml.safe_load_all(cluster.kubectl("kustomize", KMM))
     cluster.kubectl("apply", "-f", "-",
-                    manifest=[one for one in objects["items"] if one["kind"] != "Module"])
+                    manifest=[one for one in objects if one["kind"] != "Module"])
     agents = cluster.soon(lambda: agent_set(cluster)["status"].get("observedGeneration")
                           and agent_set(cluster)["status"], "the node agents' DaemonSet")
     assert agents["desiredNumberScheduled"] == 0
