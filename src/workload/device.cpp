@@ -96,15 +96,21 @@ Result<Done> Device::fill(Place to, std::uint64_t length, std::uint64_t pattern)
 }
 
 Result<Done> Device::copy(Place from, Place to, std::uint64_t length) {
+  const auto work = start_copy(from, to, length);
+  if (!work) return std::unexpected(work.error());
+  return wait(*work);
+}
+
+Result<Started> Device::start_copy(Place from, Place to, std::uint64_t length) {
   const unsigned source = from.on_device ? MOCK_ACCEL_DESCRIPTOR_SOURCE_DEVICE : 0U;
   const unsigned destination = to.on_device ? MOCK_ACCEL_DESCRIPTOR_DESTINATION_DEVICE : 0U;
-  return run({.operation = MOCK_ACCEL_OP_COPY,
-              .flags = source | destination,
-              .length = length,
-              .source = from.address,
-              .destination = to.address,
-              .operand = 0,
-              .id = 0});
+  return start({.operation = MOCK_ACCEL_OP_COPY,
+                .flags = source | destination,
+                .length = length,
+                .source = from.address,
+                .destination = to.address,
+                .operand = 0,
+                .id = 0});
 }
 
 Result<Done> Device::crc32c(Place from, std::uint64_t length, std::uint32_t crc) {
@@ -117,8 +123,18 @@ Result<Done> Device::crc32c(Place from, std::uint64_t length, std::uint32_t crc)
               .id = 0});
 }
 
-Result<Done> Device::run(mock_accel_work work) {
+Result<Started> Device::start(mock_accel_work work) {
   if (call(file_.get(), MOCK_ACCEL_IOC_SUBMIT, work) < 0) return fail_errno(name_, errno);
+  return Started{.id = work.id, .length = work.length};
+}
+
+Result<Done> Device::run(const mock_accel_work& work) {
+  const auto started = start(work);
+  if (!started) return std::unexpected(started.error());
+  return wait(*started);
+}
+
+Result<Done> Device::wait(const Started& work) {
   mock_accel_wait wait{.id = work.id,
                        .timeout_ms = static_cast<std::int32_t>(patience_.count()),
                        .status = 0,

@@ -50,6 +50,12 @@ struct Done {
   std::uint32_t crc;  ///< of crc32c(), else 0
 };
 
+/// A piece of work that the device has been given.
+struct Started {
+  std::uint64_t id;
+  std::uint64_t length;
+};
+
 /// An open device. Calls are errors of the system ("No such device" once it is gone) or, where the
 /// device refused the work, its reason in words. Not thread-safe; several may have a device open.
 class Device {
@@ -63,11 +69,15 @@ class Device {
   /// `size`: 1 to MOCK_ACCEL_MAX_BUFFER.
   [[nodiscard]] Result<Buffer> make_buffer(ByteCount size);
 
-  // One piece of work, done when the call returns. `length`: up to MOCK_ACCEL_MAX_LENGTH.
+  // One piece of work, done when the call returns. `length`: up to MOCK_ACCEL_MAX_LENGTH; `crc`: to
+  // go on from, 0 at the start.
   [[nodiscard]] Result<Done> fill(Place to, std::uint64_t length, std::uint64_t pattern);
   [[nodiscard]] Result<Done> copy(Place from, Place to, std::uint64_t length);
-  /// `crc`: to go on from, 0 at the start.
   [[nodiscard]] Result<Done> crc32c(Place from, std::uint64_t length, std::uint32_t crc = 0);
+  /// Several pieces of work at once: up to MOCK_ACCEL_MAX_WORKS that nobody has waited for. Blocks
+  /// while the device's ring is full.
+  [[nodiscard]] Result<Started> start_copy(Place from, Place to, std::uint64_t length);
+  [[nodiscard]] Result<Done> wait(const Started& work);
 
   /// How long a piece of work may take; afterwards the call fails. The work itself goes on.
   void set_patience(std::chrono::milliseconds patience) { patience_ = patience; }
@@ -75,7 +85,8 @@ class Device {
  private:
   Device(std::string name, UniqueFd file, const mock_accel_info& info);
 
-  [[nodiscard]] Result<Done> run(mock_accel_work work);
+  [[nodiscard]] Result<Started> start(mock_accel_work work);
+  [[nodiscard]] Result<Done> run(const mock_accel_work& work);
 
   std::string name_;
   UniqueFd file_;

@@ -29,8 +29,9 @@ constexpr std::uint64_t kMaxVerified = MOCK_ACCEL_MAX_BUFFER / 2;
 struct Flags {
   std::filesystem::path dev = "/dev";
   std::uint64_t size = 1U << 20U;
-  int pause = 3;    ///< seconds
-  int seconds = 3;  ///< of a measurement
+  int pause = 3;         ///< seconds
+  int seconds = 3;       ///< of a measurement
+  unsigned at_once = 1;  ///< copies, in a measurement
   bool forever = false;
   std::vector<std::string> devices;
 };
@@ -118,7 +119,7 @@ Result<void> run_bench(const Flags& flags) {
     if (!device) return std::unexpected(device.error());
     const ByteCount size{
         std::min<std::uint64_t>({flags.size, device->info().memory_size, MOCK_ACCEL_MAX_BUFFER})};
-    const auto speed = measure(*device, size, std::chrono::seconds(flags.seconds));
+    const auto speed = measure(*device, size, flags.at_once, std::chrono::seconds(flags.seconds));
     if (!speed) return std::unexpected(speed.error());
     fmt::print(
         "{}: {} copies of {}, {:.0f} us each: {:.0f} MB/s, memcpy {:.0f} MB/s, ratio {:.2f}\n",
@@ -152,6 +153,9 @@ int run(int argc, const char* const* argv) {
   auto* const bench = app.add_subcommand("bench", "Speed of copies to the device beside memcpy()");
   add_flags(*bench, flags);
   bench->add_option("--seconds", flags.seconds, "How long")->check(CLI::Range(1, 3600));
+  bench->add_option("--at-once", flags.at_once, "Copies that the engine has at the same time")
+      ->capture_default_str()
+      ->check(CLI::Range(1, MOCK_ACCEL_MAX_WORKS));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -43,6 +43,20 @@ Result<void> check_copy(Device& device, Place from, Place to, std::uint64_t size
   return fail("{}: copied {} of {} bytes", device.name(), done->bytes, size);
 }
 
+/// The same bytes to the same place of the device, again and again.
+Result<void> copy_at_once(Device& device, Place from, std::uint64_t size, unsigned count) {
+  std::vector<Started> works;
+  while (works.size() < count) {
+    const auto work = device.start_copy(from, on_device(0), size);
+    if (!work) return std::unexpected(work.error());
+    works.push_back(*work);
+  }
+  for (const Started& work : works) {
+    if (const auto done = device.wait(work); !done) return std::unexpected(done.error());
+  }
+  return {};
+}
+
 double bytes_a_second(std::uint64_t bytes, Clock::duration time) {
   return static_cast<double>(bytes) / std::chrono::duration<double>(time).count();
 }
@@ -77,7 +91,8 @@ Result<std::uint32_t> verify(Device& device, ByteCount size) {
               std::to_integer<unsigned>(*here));
 }
 
-Result<Speed> measure(Device& device, ByteCount size, std::chrono::milliseconds duration) {
+Result<Speed> measure(Device& device, ByteCount size, unsigned at_once,
+                      std::chrono::milliseconds duration) {
   const auto from = device.make_buffer(size);
   if (!from) return std::unexpected(from.error());
   std::vector<std::byte> own_from(size.value(), std::byte{1});
@@ -88,14 +103,16 @@ Result<Speed> measure(Device& device, ByteCount size, std::chrono::milliseconds 
   // In turns, so that whatever else the machine does hits both.
   for (const auto end = Clock::now() + duration; Clock::now() < end;) {
     const auto start = Clock::now();
-    const auto done = device.copy(in(*from), on_device(0), size.value());
+    const auto done = copy_at_once(device, in(*from), size.value(), at_once);
     if (!done) return std::unexpected(done.error());
     const auto middle = Clock::now();
-    std::memcpy(own_to.data(), own_from.data(), size.value());
-    own_from[0] = own_to[size.value() - 1];  // the copy is wanted
+    for (unsigned copy = 0; copy < at_once; ++copy) {
+      std::memcpy(own_to.data(), own_from.data(), size.value());
+      own_from[0] = own_to[size.value() - 1];  // the copy is wanted
+    }
     by_engine += middle - start;
     by_processor += Clock::now() - middle;
-    ++speed.copies;
+    speed.copies += at_once;
   }
   const std::uint64_t bytes = speed.copies * size.value();
   speed.engine = bytes_a_second(bytes, by_engine);

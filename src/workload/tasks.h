@@ -17,16 +17,18 @@ namespace mockdev::workload {
 /// device's memory from its start on; `size`: up to MOCK_ACCEL_MAX_BUFFER / 2.
 [[nodiscard]] Result<std::uint32_t> verify(Device& device, ByteCount size);
 
-/// Speed of copies of one size to the device, beside this processor's own from memory to memory.
+/// Speed of copies of one size, of which the engine has some at once, to the device, beside this
+/// processor's own from memory to memory.
 struct Speed {
   std::uint64_t copies;      ///< that the engine made
   double engine;             ///< bytes a second
   double memcpy;             ///< bytes a second
-  double microseconds_each;  ///< from submission to the result, of a copy by the engine
+  double microseconds_each;  ///< from the first submission to the last result, by copy
 };
 
-/// Copies for `duration`. `size`: up to MOCK_ACCEL_MAX_BUFFER.
-[[nodiscard]] Result<Speed> measure(Device& device, ByteCount size,
+/// Copies for `duration`, `at_once` (1 to MOCK_ACCEL_MAX_WORKS) before it waits. `size`: up to
+/// MOCK_ACCEL_MAX_BUFFER.
+[[nodiscard]] Result<Speed> measure(Device& device, ByteCount size, unsigned at_once,
                                     std::chrono::milliseconds duration);
 
 }  // namespace mockdev::workload

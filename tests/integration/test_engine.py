@@ -27,6 +27,12 @@ def test_any_number_of_bytes(lab, size):
     lab.guest(f"{WORKLOAD} verify mock0 --size {size}")
 
 
+def test_as_many_copies_at_once_as_a_file_may_have(lab):
+    said = lab.guest(f"{WORKLOAD} bench mock0 --size 4096 --seconds 1 --at-once 1024")
+    copies = int(re.match(r"mock0: (\d+) copies of 4 KiB", said)[1])
+    assert copies > 0 and copies % 1024 == 0
+
+
 def test_vfs_have_engines_of_their_own(lab):
     lab.guest(f"echo 2 > {CLASS}/mock0/sriov_numvfs")
     try:

@@ -313,4 +313,4 @@ def test_one_bridge_is_unbound_and_bound(lab):
     lab.guest(f"echo {bridge} > /sys/bus/pci/drivers/mock-accel-fabric/unbind")
     assert len(names(lab)) == 2
     lab.guest(f"echo {bridge} > /sys/bus/pci/drivers/mock-accel-fabric/bind")
-    assert names(lab) == PFS
+    eventually(lambda: names(lab) == PFS, "its devices are back")
