@@ -1,61 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Helm chart on real nodes: pods that hold devices while releases come, change and go."""
 
-import subprocess
-import sys
-
 import pytest
 
 from cluster import make_driver_image
 from lab import ROOT, eventually
-
-sys.path.append(str(ROOT / "scripts"))
-
-import chart  # noqa: E402
+from release import NAMESPACE, Release
 
 pytestmark = pytest.mark.long
 
-NAMESPACE = "mock-device"
 EXAMPLE = ROOT / "docs" / "examples" / "one-pf.yaml"
 PATIENCE = "--timeout=300s"
-
-
-class Release:
-    """Helm's release in a cluster."""
-
-    def __init__(self, cluster):
-        self.cluster = cluster
-        self.kubeconfig = cluster.status()["kubernetes"]["kubeconfig"]
-
-    def helm(self, verb, *arguments):
-        done = subprocess.run(
-            [chart.helm_program(), verb, "mock-device", *map(str, arguments), "--namespace", NAMESPACE,
-             "--kubeconfig", self.kubeconfig, "--timeout", "10m"], text=True, capture_output=True,
-            check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def upgrade(self, *options):
-        self.helm("upgrade", chart.CHART, "--install", "--wait", *options)
-
-    def owners(self):
-        """Claims that hold devices, as the device server says."""
-        return {device["owner"] for device in self.cluster.json("devices")["devices"]} - {None}
 
 
 @pytest.fixture(scope="module")
 def release(cluster, tmp_path_factory):
     cluster.run("load-image", make_driver_image(tmp_path_factory.mktemp("image") / "driver.tar"))
     cluster.kubectl("delete", "-k", ROOT / "deploy", "--ignore-not-found", PATIENCE)
-    cluster.kubectl("create", "namespace", NAMESPACE)
-    cluster.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=privileged")
     release = Release(cluster)
     release.upgrade()
     eventually(lambda: len(cluster.get("resourceslices")["items"]) == 3, "a slice for each NUMA node")
     yield release
     cluster.kubectl("delete", "-f", EXAMPLE, "--ignore-not-found", PATIENCE)
-    release.helm("uninstall")
-    cluster.kubectl("delete", "namespace", NAMESPACE, PATIENCE)
+    release.uninstall()
 
 
 @pytest.fixture
