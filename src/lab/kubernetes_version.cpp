@@ -39,7 +39,8 @@ constexpr std::array kGates = {
     Lifetime{"DRAPrioritizedList", 33, 34},
     Lifetime{"DRADeviceTaints", 33, 36},
     Lifetime{"DRAPartitionableDevices", 33, 36},
-    Lifetime{"DRAConsumableCapacity", 34, 36},
+    // 1.34 has it, too, but its scheduler then dies of a claim for all devices of several slices.
+    Lifetime{"DRAConsumableCapacity", 35, 36},
     Lifetime{"DRADeviceBindingConditions", 34, 36},
     Lifetime{"DRAExtendedResource", 34, 36},
     Lifetime{"DRADeviceTaintRules", 35, 37},
