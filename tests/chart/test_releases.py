@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Releases of the chart in a real control plane. There are no nodes: pods stay pending."""
 
-import json
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -146,21 +144,10 @@ def test_the_default_namespace_is_refused(plane, helm):
     assert refused.returncode != 0 and "a namespace of its own" in refused.stderr
 
 
-def as_user(helm, path, **user):
-    """A kubeconfig for the same server, of another user."""
-    config = yaml.safe_load(Path(helm.kubeconfig).read_text())
-    config["users"][0]["user"] = user
-    path.write_text(json.dumps(config))
-    return path
-
-
 def test_an_agent_writes_slices_of_its_own_node_only(plane, helm, tmp_path):
     helm.release("install")
     [version, *_] = chart.SERVED[MINOR]
-    administrator = yaml.safe_load(Path(helm.kubeconfig).read_text())["users"][0]["user"]
-    # In the kubeconfig, since kubectl of 1.34 and older has no flag for it.
-    agent = as_user(helm, tmp_path / "agent", **administrator, **{
-        "as": AGENT, "as-user-extra": {"authentication.kubernetes.io/node-name": ["node1"]}})
+    agent = plane.kubeconfig_of_agent(tmp_path / "agent", AGENT, "node1")
 
     def forge(node):
         forged = {"apiVersion": f"resource.k8s.io/{version}", "kind": "ResourceSlice",
@@ -176,7 +163,7 @@ def test_an_agent_writes_slices_of_its_own_node_only(plane, helm, tmp_path):
 def test_the_controller_leads_with_the_rights_that_it_gets(plane, helm, before, tmp_path):
     helm.release("install")
     token = plane.kubectl("-n", NAMESPACE, "create", "token", "mock-accel-controller")
-    kubeconfig = as_user(helm, tmp_path / "kubeconfig", token=token.strip())
+    kubeconfig = plane.kubeconfig_of(tmp_path / "kubeconfig", token=token.strip())
 
     def holder():
         lease = plane.kubectl("-n", NAMESPACE, "get", "lease", "mock-accel-controller", "--output",

@@ -5,6 +5,9 @@ import json
 import os
 import subprocess
 import uuid
+from pathlib import Path
+
+import yaml
 
 from lab import PATIENCE, PROGRAMS, ROOT, Lab
 
@@ -42,6 +45,20 @@ class Cluster(Lab):
 
     def kubectl_command(self):
         return [PROGRAMS / "mock-device", "kubectl", "--lab", self.name, "--"]
+
+    def kubeconfig_of(self, path, **user):
+        """Makes a kubeconfig for the same server, of another user. Gives the file."""
+        config = yaml.safe_load(Path(self.status()["kubernetes"]["kubeconfig"]).read_text())
+        config["users"][0]["user"] = user
+        path.write_text(json.dumps(config))
+        return path
+
+    def kubeconfig_of_agent(self, path, account, node):
+        """Of an administrator who acts as a node's agent, whose token names its node. kubectl has a
+        flag for that, but not in 1.34 and older."""
+        config = yaml.safe_load(Path(self.status()["kubernetes"]["kubeconfig"]).read_text())
+        return self.kubeconfig_of(path, **config["users"][0]["user"], **{
+            "as": account, "as-user-extra": {"authentication.kubernetes.io/node-name": [node]}})
 
     def create(self, *objects):
         self.kubectl("create", "-f", "-", manifest=objects)

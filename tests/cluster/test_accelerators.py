@@ -285,15 +285,16 @@ def test_a_node_that_boots_anew_has_its_claims_again(driver):
     end_example(driver, "one-pf")
 
 
-def test_an_agent_may_not_write_the_slices_of_another_node(driver):
+def test_an_agent_may_not_write_the_slices_of_another_node(driver, tmp_path):
+    agent = driver.kubeconfig_of_agent(tmp_path / "agent", AGENT, "node1")
+
     def forge(node):
         forged = {"apiVersion": "resource.k8s.io/v1", "kind": "ResourceSlice",
                   "metadata": {"name": "forged"},
                   "spec": {"driver": "other.example.com", "nodeName": node, "devices": [],
                            "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1}}}
-        return driver.kubectl("create", f"--as={AGENT}", "--as-user-extra",
-                              "authentication.kubernetes.io/node-name=node1", "-f", "-",
-                              manifest=[forged], check=False)
+        return driver.kubectl("--kubeconfig", agent, "create", "-f", "-", manifest=[forged],
+                              check=False)
     refused = forge("node0")
     assert refused.returncode != 0
     assert "the node agent of node1 may not write slices of node0" in refused.stderr
