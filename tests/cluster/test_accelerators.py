@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from cluster import make_driver_image
+from cluster import VERSION, make_driver_image
 from lab import PROGRAMS, ROOT, eventually
 
 DRIVER = "mock-accel.example.com"
@@ -213,14 +213,21 @@ def test_a_fault_reaches_the_pod_and_the_scheduler(driver):
         status = driver.get("pod", "one-pf")["status"]["containerStatuses"][0]
         return [resource["health"] for one in status.get("allocatedResourcesStatus", ())
                 for resource in one["resources"]]
+
+    def shows(wanted, what):
+        # The kubelet of 1.34 looks for the claim by the name that the pod has for it, which is another
+        # than the claim's own where it is made from a template.
+        if not VERSION.startswith("1.34"):
+            eventually(lambda: health() == [wanted], what)
     target = f'{device["node"]}/{device["name"]}'
-    eventually(lambda: health() == ["Healthy"], "the pod's device is healthy")
+    degraded = f"{DRIVER}/health=degraded:NoSchedule"
+    shows("Healthy", "the pod's device is healthy")
     driver.run("fault", target, "degraded")
-    eventually(lambda: health() == ["Unhealthy"], "the pod knows of the fault")
-    assert taints(driver, pool, device["name"]) == [f"{DRIVER}/health=degraded:NoSchedule"]
+    shows("Unhealthy", "the pod knows of the fault")
+    eventually(lambda: taints(driver, pool, device["name"]) == [degraded], "the scheduler knows")
     driver.run("heal", target, "degraded")
-    eventually(lambda: health() == ["Healthy"], "the pod knows that it is over")
-    assert taints(driver, pool, device["name"]) == []
+    shows("Healthy", "the pod knows that it is over")
+    eventually(lambda: taints(driver, pool, device["name"]) == [], "the scheduler knows that it is over")
     driver.run("fault", target, "failed")
     driver.kubectl("wait", "--for=delete", "pod/one-pf", PATIENCE)
     driver.run("heal", target, "failed")
