@@ -16,6 +16,9 @@
 #include "base/unique_fd.h"
 
 namespace mockdev::lab {
+
+#if defined(__x86_64__)
+
 namespace {
 
 constexpr std::size_t kMemory = 0x10000;
@@ -152,5 +155,13 @@ Result<void> try_kvm() {
       "without hardware support?)",
       exit_reason);
 }
+
+#else
+
+Result<void> try_kvm() {
+  return fail("/dev/kvm: the machines of a lab are of another architecture than this computer");
+}
+
+#endif
 
 }  // namespace mockdev::lab
