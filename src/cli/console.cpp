@@ -52,7 +52,7 @@ std::string paint(std::string_view text, Color color, Looks looks) {
 std::string printable(std::string_view text) {
   constexpr char kDelete = '\x7f';
   std::string safe(text);
-  std::ranges::replace_if(safe, [](char c) { return (c >= '\0' && c < ' ') || c == kDelete; }, '?');
+  std::ranges::replace_if(safe, [](unsigned char c) { return c < ' ' || c == kDelete; }, '?');
   return safe;
 }
 
