@@ -51,6 +51,9 @@ std::vector<std::string> mmdebstrap(const TreeSpec& spec, const std::string& mir
       fmt::format("--include={}", fmt::join(spec.packages, ",")),
       "--aptopt=APT::Install-Recommends \"false\"",
   };
+  if (!spec.architectures.empty()) {
+    command.push_back(fmt::format("--architectures={}", fmt::join(spec.architectures, ",")));
+  }
   for (const char* path : kNotUnpacked) {
     command.push_back(fmt::format("--dpkgopt=path-exclude={}", path));
   }

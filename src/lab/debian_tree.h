@@ -18,6 +18,8 @@ struct TreeSpec {
   bool only_unpacked = false;
   /// Take the newer versions of Debian's backports.
   bool backports = false;
+  /// Of which packages are, the first is that of names without one. Empty: this computer's own.
+  std::vector<std::string> architectures = {};
 };
 
 /// Reads a list of packages: one a line, '#' starts a comment.

@@ -12,9 +12,11 @@ namespace mockdev::lab {
 namespace {
 
 using testing::Contains;
+using testing::Each;
 using testing::ElementsAre;
 using testing::IsSupersetOf;
 using testing::Not;
+using testing::StartsWith;
 
 TEST(Packages, AreOneALineWithComments) {
   EXPECT_THAT(parse_packages("# all of them\n\nsystemd # boots\n  udev\n"),
@@ -30,6 +32,14 @@ TEST(Mmdebstrap, TakesBackportsOnlyWhenAsked) {
   EXPECT_THAT(
       newer, IsSupersetOf({"--variant=extract", "deb http://mirror/debian trixie-backports main"}));
   EXPECT_THAT(plain, Not(Contains("deb http://mirror/debian trixie-backports main")));
+}
+
+TEST(Mmdebstrap, TakesOtherArchitecturesOnlyWhenAsked) {
+  EXPECT_THAT(mmdebstrap({.packages = {"a:arm64"}, .architectures = {"amd64", "arm64"}},
+                         "http://mirror/debian", "/tree"),
+              Contains("--architectures=amd64,arm64"));
+  EXPECT_THAT(mmdebstrap({.packages = {"a"}}, "http://mirror/debian", "/tree"),
+              Each(Not(StartsWith("--architectures"))));
 }
 
 TEST(Mirror, IsThatOfTheArchiveProper) {

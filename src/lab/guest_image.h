@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "lab/architecture.h"
 #include "lab/cache.h"
 #include "lab/installation.h"
 
@@ -35,7 +36,8 @@ enum class GuestKind : std::uint8_t {
   node,   ///< beside that, what a node of Kubernetes takes from Debian
 };
 
+/// A node is always of this computer's own architecture.
 [[nodiscard]] Result<Recipe> guest_recipe(const Installation& installation, const Builder& builder,
-                                          GuestKind kind);
+                                          GuestKind kind, Architecture architecture);
 
 }  // namespace mockdev::lab

@@ -39,6 +39,14 @@ Result<Installation> installation() {
                       .data = data};
 }
 
+GuestPrograms guest_programs(const Installation& installation, Architecture architecture) {
+  const ArchitectureFacts& facts = facts_of(architecture);
+  if (!facts.foreign) return {.program = installation.program, .workload = installation.workload};
+  const fs::path build = installation.program.parent_path().parent_path().parent_path();
+  const fs::path folder = build / facts.name / "bin";
+  return {.program = folder / "mock-device", .workload = folder / "mock-device-workload"};
+}
+
 Result<fs::path> cache_folder() {
   if (const fs::path cache = path_from("XDG_CACHE_HOME"); !cache.empty()) {
     return cache / "mock-device";

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "lab/architecture.h"
 
 namespace mockdev::lab {
 
@@ -20,6 +21,17 @@ struct Installation {
 
   [[nodiscard]] std::filesystem::path lab() const { return data / "lab"; }
 };
+
+/// The programs that a guest gets.
+struct GuestPrograms {
+  std::filesystem::path program;   ///< mock-device
+  std::filesystem::path workload;  ///< mock-device-workload
+};
+
+/// For guests of this computer's own architecture they are the installation's. Others are those of
+/// a build tree beside this one, as `make arm64` fills it.
+[[nodiscard]] GuestPrograms guest_programs(const Installation& installation,
+                                           Architecture architecture);
 
 /// Fails if share/mock-device is not beside the program's folder.
 [[nodiscard]] Result<Installation> installation();

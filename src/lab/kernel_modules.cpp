@@ -4,7 +4,7 @@
 namespace mockdev::lab {
 
 Result<Recipe> modules_recipe(const Installation& installation, const GuestImage& image,
-                              const Builder& builder) {
+                              const Builder& builder, Architecture architecture) {
   std::vector<std::string> content;
   for (const char* part : {"kernel", "abi", "VERSION", "lab/kbuild/build"}) {
     auto text = content_of(installation.data / part);
@@ -16,8 +16,9 @@ Result<Recipe> modules_recipe(const Installation& installation, const GuestImage
       .key = content_key(content),
       .steps = [=](const std::filesystem::path& folder) -> std::vector<RecipeStep> {
         return {{.note = "the modules",
-                 .command = builder.command({installation.lab() / "kbuild/build",
-                                             image.build_tree(), installation.data, folder})}};
+                 .command = builder.command(facts_of(architecture).module_build +
+                                            Words{installation.lab() / "kbuild/build",
+                                                  image.build_tree(), installation.data, folder})}};
       }};
 }
 

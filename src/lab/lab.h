@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "lab/architecture.h"
 #include "lab/kubernetes_version.h"
 #include "lab/progress.h"
 
@@ -68,6 +69,8 @@ struct UpOptions {
   std::optional<unsigned> cpus;
   /// Memory of each machine, spread evenly over its NUMA nodes. Empty: 1 GiB, or 2 with Kubernetes.
   std::optional<ByteCount> memory;
+  /// Of the machines. arm64 is without KVM, and so far without Kubernetes and `debug_kernel`.
+  Architecture architecture = Architecture::amd64;
   Accelerator accelerator = Accelerator::automatic;
   /// Boot a kernel that looks for errors in drivers: KASAN, lockdep, KUnit and others. It is
   /// several times slower. Not with Kubernetes.

@@ -59,9 +59,10 @@ Words boot_options(const MachineSpec& spec) {
   return {"-kernel", spec.image.kernel(), "-initrd", spec.image.initrd(), "-append",
           // quiet, mitigations, AppArmor: each takes a second or more under TCG. Nodes have
           // AppArmor, since those of most clusters have.
-          fmt::format("console=ttyS0 net.ifnames=0 pci=hpiosize=0 quiet loglevel=3 mitigations=off "
+          fmt::format("console={} net.ifnames=0 pci=hpiosize=0 quiet loglevel=3 mitigations=off "
                       "{}audit=0 systemd.hostname={} systemd.machine_id={}",
-                      spec.cluster ? "" : "apparmor=0 ", spec.node.name, machine_id),
+                      facts_of(spec.architecture).console, spec.cluster ? "" : "apparmor=0 ",
+                      spec.node.name, machine_id),
           "-smbios",
           fmt::format("type=11,path={},path={}",
                       escaped(spec.folder.path() / "credential-ssh.authorized_keys.root"),
@@ -141,16 +142,17 @@ struct Plugged {
 /// A root port with its device.
 Words plugged_device(const MachineSpec& spec, const Plugged& device) {
   const std::string port = fmt::format("{}-slot{}", device.bridge, device.port);
-  return {"-device",
-          // A window of I/O ports for each port would be more of them than a PC has.
-          device_option({{"driver", "pcie-root-port"},
-                         {"id", port},
-                         {"bus", device.bridge},
-                         {"addr", fmt::format("{:#x}", device.port - 1)},
-                         {"chassis", device.numa + 1},
-                         {"slot", device.slot},
-                         {"io-reserve", 0}}),
-          "-device",
+  Json root_port = {{"driver", "pcie-root-port"},
+                    {"id", port},
+                    {"bus", device.bridge},
+                    {"addr", fmt::format("{:#x}", device.port - 1)},
+                    {"chassis", device.numa + 1},
+                    {"slot", device.slot},
+                    // A window of I/O ports for each would be more of them than a PC has.
+                    {"io-reserve", 0}};
+  const ByteCount memory = facts_of(spec.architecture).port_memory;
+  if (memory != 0_B) root_port["pref64-reserve"] = memory.value();
+  return {"-device", device_option(root_port), "-device",
           device_option(
               {{"driver", "vfio-user-pci"},
                {"id", device.id},
@@ -224,7 +226,8 @@ Result<void> check_buses(const topology::Node& node) {
 Command machine_command(const MachineSpec& spec) {
   Words words = spec.qemu;
   add(words, {"-name", fmt::format("{}/{}", spec.folder.lab(), spec.node.name), "-machine",
-              "q35,sata=off,smbus=off", "-nodefaults", "-no-user-config", "-display", "none"});
+              std::string(facts_of(spec.architecture).machine), "-nodefaults", "-no-user-config",
+              "-display", "none"});
   add(words, accelerator_options(spec.accelerator));
   add(words, memory_and_cpu_options(spec));
   add(words, boot_options(spec));

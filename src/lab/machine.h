@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "lab/architecture.h"
 #include "lab/guest_image.h"
 #include "lab/lab.h"
 #include "lab/qemu_tree.h"
@@ -29,6 +30,7 @@ struct MachineSpec {
   QemuProgram qemu;
   GuestImage image;
   RunFolder folder;
+  Architecture architecture;
   Accelerator accelerator;  ///< kvm or tcg
   unsigned cpus;            ///< a multiple of the number of NUMA nodes
   ByteCount memory;         ///< a multiple of kMemoryStep for each NUMA node

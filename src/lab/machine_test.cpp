@@ -11,11 +11,13 @@ namespace {
 
 using testing::AllOf;
 using testing::Contains;
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsSubsetOf;
 using testing::Not;
 using testing::SizeIs;
+using testing::StartsWith;
 
 /// The values of all options of a name, in order.
 std::vector<std::string> values_of(const Command& command, std::string_view option) {
@@ -30,11 +32,13 @@ class Machine : public testing::Test {
  protected:
   [[nodiscard]] static Command of(const topology::Node& node, Accelerator accelerator,
                                   const std::optional<ClusterCard>& cluster = {},
-                                  const GuestImage& image = {"/cache/guest,1"}) {
+                                  const GuestImage& image = {"/cache/guest,1"},
+                                  Architecture architecture = Architecture::amd64) {
     return machine_command({.node = node,
                             .qemu = {"qemu"},
                             .image = image,
                             .folder = *RunFolder::of("default"),
+                            .architecture = architecture,
                             .accelerator = accelerator,
                             .cpus = *cpus_of(node, std::nullopt),
                             .memory = *memory_of(node, std::nullopt),
@@ -60,6 +64,23 @@ TEST_F(Machine, BootsAnotherKernelFromTheSameDisk) {
   EXPECT_THAT(values_of(command, "-initrd"), ElementsAre("/cache/debug/initrd"));
   EXPECT_THAT(values_of(command, "-drive"), Contains(HasSubstr("file=/cache/guest/root.img,")));
   EXPECT_EQ(image.modules(), "/cache/debug/modules");
+}
+
+TEST_F(Machine, OfArm64HasMsiForAllAndMemoryBehindItsPorts) {
+  const Command command =
+      of(node_with({1}), Accelerator::tcg, std::nullopt, {"/cache/guest"}, Architecture::arm64);
+  EXPECT_THAT(values_of(command, "-machine"), ElementsAre("virt,gic-version=3,its=on"));
+  EXPECT_THAT(values_of(command, "-append"), ElementsAre(StartsWith("console=ttyAMA0 ")));
+  EXPECT_THAT(
+      values_of(command, "-device"),
+      Contains(AllOf(HasSubstr("pcie-root-port"), HasSubstr(R"("pref64-reserve":1073741824)"))));
+}
+
+TEST_F(Machine, OfAmd64IsAPc) {
+  const Command command = of(node_with({1}), Accelerator::tcg);
+  EXPECT_THAT(values_of(command, "-machine"), ElementsAre("q35,sata=off,smbus=off"));
+  EXPECT_THAT(values_of(command, "-append"), ElementsAre(StartsWith("console=ttyS0 ")));
+  EXPECT_THAT(values_of(command, "-device"), Each(Not(HasSubstr("pref64-reserve"))));
 }
 
 TEST_F(Machine, HasANumaNodeForEachOfTheTopology) {

@@ -9,9 +9,9 @@ namespace fs = std::filesystem;
 constexpr const char* kLabel = "mock-device";  // at most 16 characters
 
 /// A build tree's program is mostly debugging information, which no guest has a use for.
-Command copy_program(const fs::path& program, const fs::path& copy) {
-  if (find_program("strip").empty()) return {.argv = {"cp", program, copy}};
-  return {.argv = {"strip", "-o", copy, program}};
+Command copy_program(const fs::path& program, const fs::path& copy, std::string_view strip) {
+  if (find_program(strip).empty()) return {.argv = {"cp", program, copy}};
+  return {.argv = {std::string(strip), "-o", copy, program}};
 }
 
 /// Room for the modules, the start script and the file system itself.
@@ -42,14 +42,17 @@ std::string vf_rules(const std::vector<topology::Node>& nodes) {
 }
 
 std::vector<Preparation> payload_preparations(const Installation& installation,
-                                              const Builder& builder, const fs::path& modules,
+                                              const Builder& builder, Architecture architecture,
+                                              const fs::path& modules,
                                               const PayloadAdditions& additions,
                                               const RunFolder& folder) {
   const fs::path payload = folder.payload();
+  const GuestPrograms programs = guest_programs(installation, architecture);
+  const std::string_view strip = facts_of(architecture).strip;
   std::vector<Preparation> all = {
       Command{.argv = {"mkdir", payload, payload / "bin"}},
-      copy_program(installation.program, payload / "bin/mock-device"),
-      copy_program(installation.workload, payload / "bin/mock-device-workload"),
+      copy_program(programs.program, payload / "bin/mock-device", strip),
+      copy_program(programs.workload, payload / "bin/mock-device-workload", strip),
       Command{.argv = {"cp", installation.lab() / "payload/start", payload / "start"}},
   };
   if (!modules.empty()) {
@@ -59,7 +62,7 @@ std::vector<Preparation> payload_preparations(const Installation& installation,
   // As root of the namespace, so that the files are root's in the guest.
   all.emplace_back(builder.command({"mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0",
                                     "-L", kLabel, "-d", payload, folder.payload_disk(),
-                                    disk_size(installation.program, additions.size)}));
+                                    disk_size(programs.program, additions.size)}));
   all.emplace_back(Command{.argv = {"rm", "-rf", payload}});
   return all;
 }

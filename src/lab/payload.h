@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "lab/architecture.h"
 #include "lab/installation.h"
 #include "lab/preparation.h"
 #include "lab/run_folder.h"
@@ -27,11 +28,12 @@ struct PayloadAdditions {
 /// the UUIDs of the devices. Empty: none.
 [[nodiscard]] std::string vf_rules(const std::vector<topology::Node>& nodes);
 
-/// What makes folder.payload_disk() from this program, the modules in a folder, unless it is empty,
-/// and the additions. The guest finds it by its label and runs `start` on it, which loads the
-/// modules.
+/// What makes folder.payload_disk() from the programs of an architecture, the modules in a folder,
+/// unless it is empty, and the additions. The guest finds it by its label and runs `start` on it,
+/// which loads the modules.
 [[nodiscard]] std::vector<Preparation> payload_preparations(const Installation& installation,
                                                             const Builder& builder,
+                                                            Architecture architecture,
                                                             const std::filesystem::path& modules,
                                                             const PayloadAdditions& additions,
                                                             const RunFolder& folder);

@@ -50,7 +50,21 @@ Result<fs::path> topology_file(const Installation& installation, const std::stri
               fmt::join(ready_made(folder), ", "));
 }
 
+Result<void> check_architecture(const UpOptions& options) {
+  const ArchitectureFacts& facts = facts_of(options.architecture);
+  if (!facts.foreign) return {};
+  const auto refused = [&facts](std::string_view option) {
+    return fail("arch: {}: its machines go without {}: leave out one of both", facts.name, option);
+  };
+  if (options.kubernetes || !options.kubernetes_programs.empty()) return refused("--kubernetes");
+  if (options.kmm) return refused("--kmm");
+  if (options.debug_kernel) return refused("--debug-kernel");
+  if (options.accelerator == Accelerator::kvm) return refused("--accelerator kvm");
+  return {};
+}
+
 Result<Plan> Plan::make(const UpOptions& options) {
+  if (auto done = check_architecture(options); !done) return fail_input(done.error());
   auto folder = RunFolder::of(options.name);
   if (!folder) return fail_input(folder.error());
   auto parts = lab::installation();
@@ -62,6 +76,7 @@ Result<Plan> Plan::make(const UpOptions& options) {
   if (!builder) return std::unexpected(builder.error());
 
   Plan plan(std::move(*parts), std::move(*builder), std::move(*folder), Cache(std::move(*caches)));
+  plan.architecture_ = options.architecture;
   if (auto done = plan.choose_topology(options); !done) return fail_input(done.error());
   if (auto done = plan.choose_kubernetes(options); !done) return fail_input(done.error());
   if (auto done = plan.choose_simulation(options); !done) return fail_input(done.error());
@@ -218,7 +233,7 @@ Result<void> Plan::choose_sizes(const UpOptions& options) {
 
 Result<void> Plan::choose_accelerator(Accelerator wanted) {
   accelerator_ = Accelerator::tcg;
-  if (wanted == Accelerator::tcg) return {};
+  if (wanted == Accelerator::tcg || facts_of(architecture_).foreign) return {};
   const auto kvm = try_kvm();
   if (kvm) {
     accelerator_ = Accelerator::kvm;
@@ -229,19 +244,34 @@ Result<void> Plan::choose_accelerator(Accelerator wanted) {
   return {};
 }
 
+Result<void> Plan::find_programs() const {
+  const GuestPrograms programs = guest_programs(installation_, architecture_);
+  for (const fs::path& program : {programs.program, programs.workload}) {
+    if (find_program(program.native()).empty()) {
+      return fail("{}: not there; in mock-device's sources: make {}", program.native(),
+                  facts_of(architecture_).name);
+    }
+  }
+  return {};
+}
+
 Result<void> Plan::choose_recipes(const UpOptions& options) {
   if (auto there = require_tools({"mke2fs", "ssh", "ssh-keygen"}); !there) return there;
   if (find_program(installation_.server.native()).empty()) {
     return fail("{}: not there; install mock-device as a whole", installation_.server.native());
   }
-  host_qemu_ = host_qemu();
+  if (facts_of(architecture_).foreign) {
+    if (auto there = find_programs(); !there) return there;
+  }
+  host_qemu_ = host_qemu(architecture_);
   if (host_qemu_.empty()) {
-    auto recipe = lab::qemu_recipe(installation_, builder_);
+    auto recipe = lab::qemu_recipe(installation_, builder_, architecture_);
     if (!recipe) return std::unexpected(recipe.error());
     qemu_recipe_ = std::move(*recipe);
   }
-  auto guest = lab::guest_recipe(installation_, builder_,
-                                 has_kubernetes() ? GuestKind::node : GuestKind::plain);
+  auto guest =
+      lab::guest_recipe(installation_, builder_,
+                        has_kubernetes() ? GuestKind::node : GuestKind::plain, architecture_);
   if (!guest) return std::unexpected(guest.error());
   guest_recipe_ = std::move(*guest);
   if (options.debug_kernel) {
@@ -249,7 +279,7 @@ Result<void> Plan::choose_recipes(const UpOptions& options) {
     if (!kernel) return std::unexpected(kernel.error());
     debug_kernel_recipe_ = std::move(*kernel);
   }
-  auto modules = lab::modules_recipe(installation_, image(), builder_);
+  auto modules = lab::modules_recipe(installation_, image(), builder_, architecture_);
   if (!modules) return std::unexpected(modules.error());
   modules_recipe_ = std::move(*modules);
   return {};
@@ -262,7 +292,7 @@ GuestImage Plan::image() const {
 }
 
 QemuProgram Plan::qemu() const {
-  return qemu_recipe_ ? qemu_of(cache_.folder(*qemu_recipe_)) : host_qemu_;
+  return qemu_recipe_ ? qemu_of(cache_.folder(*qemu_recipe_), architecture_) : host_qemu_;
 }
 
 ControlPlane Plan::control_plane() const {
@@ -313,7 +343,7 @@ void Plan::add_machine_preparations(std::vector<Preparation>& all) const {
   }
   const fs::path modules = loads_modules() ? module_cache().folder(modules_recipe_) : fs::path();
   for (Preparation& one :
-       payload_preparations(installation_, builder_, modules, additions, folder_)) {
+       payload_preparations(installation_, builder_, architecture_, modules, additions, folder_)) {
     all.push_back(std::move(one));
   }
 }
@@ -346,6 +376,7 @@ Command Plan::machine(std::size_t node) const {
                           .qemu = qemu(),
                           .image = image(),
                           .folder = folder_,
+                          .architecture = architecture_,
                           .accelerator = accelerator_,
                           .cpus = cpus_.at(node),
                           .memory = memory_.at(node),

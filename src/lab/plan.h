@@ -87,6 +87,7 @@ class Plan {
   [[nodiscard]] Result<void> choose_topology(const UpOptions& options);
   [[nodiscard]] Result<void> choose_sizes(const UpOptions& options);
   [[nodiscard]] Result<void> choose_accelerator(Accelerator wanted);
+  [[nodiscard]] Result<void> find_programs() const;
   [[nodiscard]] Result<void> choose_recipes(const UpOptions& options);
   [[nodiscard]] Result<void> choose_kubernetes(const UpOptions& options);
   [[nodiscard]] Result<void> choose_kubernetes_recipes();
@@ -104,6 +105,7 @@ class Plan {
   Cache cache_;
   std::filesystem::path topology_file_;
   std::size_t nodes_in_topology_ = 0;
+  Architecture architecture_ = Architecture::amd64;
   std::vector<topology::Node> nodes_;  ///< those that are to be started
   std::vector<unsigned> cpus_;         ///< of each node
   std::vector<ByteCount> memory_;      ///< of each node
@@ -123,6 +125,9 @@ class Plan {
   std::optional<Simulation> simulation_;
   ControlPlanePorts ports_ = {};
 };
+
+/// That machines of the architecture can do what the options say.
+[[nodiscard]] Result<void> check_architecture(const UpOptions& options);
 
 /// The file that a topology's name or path means. The error lists the ready-made ones.
 [[nodiscard]] Result<std::filesystem::path> topology_file(const Installation& installation,

@@ -8,14 +8,18 @@
 namespace mockdev::lab {
 namespace {
 
-constexpr std::string_view kName = "qemu-system-x86_64";
-
 /// Takes a number off the front of a text.
 unsigned take_number(std::string_view& text) {
   unsigned number = 0;
   const char* const end = std::from_chars(text.data(), text.data() + text.size(), number).ptr;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return number;
+}
+
+/// The words that name the firmware of packages below a root; none: QEMU knows.
+Words firmware_options(const std::filesystem::path& root, const ArchitectureFacts& facts) {
+  if (facts.firmware.empty()) return {};
+  return {"-bios", root / facts.firmware};
 }
 
 }  // namespace
@@ -30,32 +34,41 @@ QemuVersion parse_qemu_version(std::string_view text) {
   return {.major = major, .minor = take_number(text)};
 }
 
-QemuProgram host_qemu() {
-  const std::filesystem::path program = find_program(kName);
+QemuProgram host_qemu(Architecture architecture) {
+  const ArchitectureFacts& facts = facts_of(architecture);
+  const std::filesystem::path program = find_program(facts.qemu);
   if (program.empty()) return {};
+  const std::filesystem::path root = "/";
+  std::error_code ignored;
+  if (!std::filesystem::exists(root / facts.firmware, ignored)) return {};
   const auto version = run_checked({.argv = {program, "--version"}});
   if (!version || parse_qemu_version(*version) < kOldestQemu) return {};
   const auto devices = run_checked({.argv = {program, "-device", "help"}});
   if (!devices || devices->find("\"vfio-user-pci\"") == std::string::npos) return {};
-  return {program};
+  return QemuProgram{program} + firmware_options(root, facts);
 }
 
-Result<Recipe> qemu_recipe(const Installation& installation, const Builder& builder) {
-  return program_tree_recipe({.name = "qemu",
+Result<Recipe> qemu_recipe(const Installation& installation, const Builder& builder,
+                           Architecture architecture) {
+  const ArchitectureFacts& facts = facts_of(architecture);
+  return program_tree_recipe({.name = fmt::format("{}qemu", facts.recipe_prefix),
                               .note = "QEMU's packages",
-                              .packages = installation.lab() / "qemu/packages",
+                              .packages = installation.lab() / facts.qemu_packages,
                               .backports = true},
                              builder);
 }
 
-QemuProgram qemu_of(const std::filesystem::path& folder) {
-  QemuProgram program = tree_program(folder, fmt::format("usr/bin/{}", kName));
+QemuProgram qemu_of(const std::filesystem::path& folder, Architecture architecture) {
+  const ArchitectureFacts& facts = facts_of(architecture);
+  const std::filesystem::path tree = folder / "tree";
+  QemuProgram program = tree_program(folder, fmt::format("usr/bin/{}", facts.qemu));
   // Where its firmware is, which it would look for on this computer.
-  for (const char* data : {"usr/share/qemu", "usr/share/seabios"}) {
+  for (const std::string_view data : {std::string_view("usr/share/qemu"), facts.roms}) {
+    if (data.empty()) continue;
     program.emplace_back("-L");
-    program.push_back(folder / "tree" / data);
+    program.push_back(tree / data);
   }
-  return program;
+  return program + firmware_options(tree, facts);
 }
 
 }  // namespace mockdev::lab

@@ -60,7 +60,7 @@ doctor::LabFacts facts_of(const lab::LabStatus& lab) {
 
 /// Which QEMU labs take; empty: none yet.
 std::string qemu_text(const fs::path& cache) {
-  const auto own = lab::host_qemu();
+  const auto own = lab::host_qemu(lab::Architecture::amd64);
   if (!own.empty()) return own[0];
   const auto names = names_in(cache);
   if (!names) return "";

@@ -18,11 +18,17 @@ namespace mockdev::cli {
 namespace {
 
 using lab::Accelerator;
+using lab::Architecture;
 
 constexpr std::array<std::pair<std::string_view, Accelerator>, 3> kAccelerators = {{
     {"automatic", Accelerator::automatic},
     {"kvm", Accelerator::kvm},
     {"tcg", Accelerator::tcg},
+}};
+
+constexpr std::array<std::pair<std::string_view, Architecture>, 2> kArchitectures = {{
+    {"amd64", Architecture::amd64},
+    {"arm64", Architecture::arm64},
 }};
 
 constexpr std::string_view kNoKubernetes = "none";
@@ -88,6 +94,9 @@ void declare(Command& command) {
   command.value(
       "--memory", parse_byte_count, up.memory, "SIZE",
       "Memory of each machine, such as 4GiB. Without it: 1 GiB, or 2 GiB with Kubernetes.");
+  command.choice("--arch", kArchitectures, up.architecture,
+                 "What kind of computer the machines are. arm64 takes programs that `make arm64` "
+                 "has built, and goes without Kubernetes. Without it: amd64.");
   command.choice("--accelerator", kAccelerators, up.accelerator,
                  "What runs the machines: automatic takes KVM where it works and else TCG, which "
                  "works everywhere and is several times slower.");
