@@ -7,7 +7,7 @@ import uuid
 import pytest
 import yaml
 
-from lab import ROOT, Lab, alive, mock_device
+from lab import ROOT, Lab, alive, eventually, mock_device
 
 pytestmark = pytest.mark.long
 
@@ -63,9 +63,9 @@ def test_vfs_and_their_pf_compute(lab):
 
 def test_a_fault_and_its_end_reach_the_guest(lab):
     lab.run("fault", "mock1", "failed")
-    assert lab.attribute("mock1", "health") == "failed"
+    eventually(lambda: lab.attribute("mock1", "health") == "failed", "the fault")
     lab.run("heal", "mock1")
-    assert lab.attribute("mock1", "health") == "healthy"
+    eventually(lambda: lab.attribute("mock1", "health") == "healthy", "its end")
 
 
 def test_the_kernel_has_no_complaints(lab):
