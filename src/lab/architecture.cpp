@@ -8,7 +8,7 @@
 namespace mockdev::lab {
 
 const ArchitectureFacts& facts_of(Architecture architecture) {
-  static const std::array<ArchitectureFacts, 2> kAll = {{
+  static const std::array<ArchitectureFacts, 2> all = {{
       {.name = "amd64",
        .foreign = false,
        .recipe_prefix = "",
@@ -40,7 +40,7 @@ const ArchitectureFacts& facts_of(Architecture architecture) {
        .module_build = {"env", "ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-"},
        .strip = "aarch64-linux-gnu-strip"},
   }};
-  return kAll.at(static_cast<std::size_t>(architecture));
+  return all.at(static_cast<std::size_t>(architecture));
 }
 
 std::vector<std::string> packages_for(Architecture architecture,
