@@ -2,13 +2,12 @@
 #include "cli/source.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <utility>
 
 #include <fmt/ranges.h>
-#include <unistd.h>
 
+#include "cli/host_name.h"
 #include "control/client.h"
 #include "lab/lab.h"
 
@@ -18,12 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kSysfs = "/sys";
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
-  return name.data();
-}
 
 Listing from_kernel(const fs::path& sysfs, discovery::Inventory inventory) {
   Listing listing;

@@ -30,6 +30,7 @@ def test_each_check_of_a_machine_says_something(mock_device):
 def test_each_check_of_a_node_says_something(mock_device):
     done = mock_device("doctor", "--node", "--output", "json")
     assert {one["id"] for one in findings(done)} == documented("node")
+    assert all(one["subject"].isprintable() for one in findings(done))
     assert done.returncode == has_errors(done)
 
 

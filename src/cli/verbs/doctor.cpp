@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <climits>
 #include <cstdlib>
 #include <memory>
 
@@ -12,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "cli/host_name.h"
 #include "cli/table.h"
 #include "cli/verbs/common.h"
 #include "cli/verbs/verbs.h"
@@ -94,9 +94,7 @@ Result<std::string> output_of(const std::vector<std::string>& argv) {
 }
 
 void look_at_node(Report& report) {
-  std::string name(HOST_NAME_MAX, '\0');
-  if (::gethostname(name.data(), name.size()) != 0) name = "this machine";
-  check_node({.name = name, .newest_abi = MOCK_ACCEL_ABI_VERSION, .run = output_of}, report);
+  check_node({.name = host_name(), .newest_abi = MOCK_ACCEL_ABI_VERSION, .run = output_of}, report);
 }
 
 // ---- The cluster ----
