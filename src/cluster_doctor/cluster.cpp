@@ -48,10 +48,12 @@ ClusterView look(kube::Api& api, const ClusterSettings& settings, kube::ServerVe
                    .server = std::move(server),
                    .resource_api = kube::resource_api_version(api),
                    .nodes = list(api, {.version = "v1", .plural = "nodes"}),
-                   .pods = list_pods(api, settings),
+                   .modules = list_modules(api),
+                   .pods = {},
                    .slices = {},
                    .reports = {}};
   drop_simulated(settings, view.nodes);
+  view.pods = list_pods(api, settings, view.modules);
   view.slices = list_slices(api, settings, view.resource_api);
   if (!view.pods) return view;
   for (const json& pod : *view.pods) {
@@ -115,10 +117,12 @@ std::string name_of(const json& object) {
   return ns.empty() ? name : fmt::format("{}/{}", ns, name);
 }
 
-Objects list_pods(kube::Api& api, const ClusterSettings& settings) {
+Objects list_pods(kube::Api& api, const ClusterSettings& settings, const Objects& modules) {
   Objects pods =
       list(api, {.version = "v1", .plural = "pods"}, {.label_selector = settings.selector});
-  if (pods) std::ranges::move(list_agents_of_modules(api, settings), std::back_inserter(*pods));
+  if (pods && modules) {
+    std::ranges::move(list_agents_of_modules(api, settings, *modules), std::back_inserter(*pods));
+  }
   return pods;
 }
 
@@ -170,7 +174,7 @@ std::vector<doctor::CheckText> cluster_checks() {
 void check_node_of_cluster(kube::Api& api, const ClusterSettings& settings, const std::string& node,
                            Report& report) {
   report.begin("cluster.agents");
-  const Objects pods = list_pods(api, settings);
+  const Objects pods = list_pods(api, settings, list_modules(api));
   const auto* const all = objects_or_note(pods, report, "list pods");
   if (all == nullptr) return;
   const auto here = std::ranges::find_if(*all, [&](const json& pod) {

@@ -149,17 +149,16 @@ kube::ApiResult<bool> is_served(kube::Api& api, std::string_view group) {
   return std::unexpected(answer.error());
 }
 
+}  // namespace
+
 Objects list_modules(kube::Api& api) {
   return list(api, {.group = kKmmGroup, .version = "v1beta1", .plural = "modules"});
 }
 
-}  // namespace
-
-std::vector<json> list_agents_of_modules(kube::Api& api, const ClusterSettings& settings) {
+std::vector<json> list_agents_of_modules(kube::Api& api, const ClusterSettings& settings,
+                                         const std::vector<json>& modules) {
   std::vector<json> agents;
-  const Objects modules = list_modules(api);
-  if (!modules) return agents;
-  for (const json& module : *modules) {
+  for (const json& module : modules) {
     if (text_at(module, {"spec", "dra", "driverName"}) != settings.driver) continue;
     Objects pods = list(
         api, {.version = "v1", .plural = "pods", .ns = text_at(module, {"metadata", "namespace"})},
@@ -181,8 +180,7 @@ void check_kmm(const ClusterView& view, Report& report) {
     report.ok("KMM", "is not installed; modules come by other ways");
     return;
   }
-  const Objects modules = list_modules(view.api);
-  const auto* const all = objects_or_note(modules, report, "list modules.kmm.sigs.x-k8s.io");
+  const auto* const all = objects_or_note(view.modules, report, "list modules.kmm.sigs.x-k8s.io");
   if (all == nullptr) return;
   unsigned ours = 0;
   for (const json& module : *all) {

@@ -42,6 +42,7 @@ struct ClusterView {
   kube::ServerVersion server;
   kube::ApiResult<std::string> resource_api;  ///< "v1"; an error: none is served
   Objects nodes;                              ///< all but simulated ones
+  Objects modules;                            ///< of Kernel Module Management, in all namespaces
   Objects pods;                               ///< of mock-device
   Objects slices;                             ///< of this driver, without those of simulated nodes
   std::vector<AgentReport> reports;
@@ -62,13 +63,18 @@ void report_unasked(Report& report, const std::string& right, const kube::ApiErr
 /// "namespace/name", or the name alone.
 [[nodiscard]] std::string name_of(const json& object);
 
-/// Pods of mock-device: node agents, whoever runs them, and controllers.
-[[nodiscard]] Objects list_pods(kube::Api& api, const ClusterSettings& settings);
+/// The Modules of Kernel Module Management.
+[[nodiscard]] Objects list_modules(kube::Api& api);
 
-/// Pods of node agents that Modules run (`spec.dra`); none where Modules can't be asked for, which
-/// check_kmm() reports.
+/// Pods of mock-device: node agents, whoever runs them, and controllers. Without `modules` those
+/// are missing that Modules run, and check_kmm() says why.
+[[nodiscard]] Objects list_pods(kube::Api& api, const ClusterSettings& settings,
+                                const Objects& modules);
+
+/// Pods of node agents that Modules run (`spec.dra`).
 [[nodiscard]] std::vector<json> list_agents_of_modules(kube::Api& api,
-                                                       const ClusterSettings& settings);
+                                                       const ClusterSettings& settings,
+                                                       const std::vector<json>& modules);
 
 /// Whether a pod is a node agent; the others are controllers.
 [[nodiscard]] bool is_agent(const json& pod);
