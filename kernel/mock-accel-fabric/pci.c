@@ -137,19 +137,20 @@ static int mock_fabric_probe(struct pci_dev *pdev, const struct pci_device_id *i
 	mock_fabric_program(fabric);
 	err = mock_fabric_segment_add(fabric,
 				      ioread32(fabric->registers + MOCK_FABRIC_REG_SEGMENT));
-	if (err) {
-		mock_fabric_interrupts_exit(fabric);
-		return err;
-	}
+	if (err)
+		goto exit_interrupts;
 	err = mock_fabric_defer(fabric, mock_fabric_segment_bind);
-	if (err) {
-		mock_fabric_segment_remove(fabric);
-		mock_fabric_interrupts_exit(fabric);
-		return err;
-	}
+	if (err)
+		goto remove_segment;
 	pci_set_drvdata(pdev, fabric);
 	mock_fabric_watch_start(fabric);
 	return 0;
+
+remove_segment:
+	mock_fabric_segment_remove(fabric);
+exit_interrupts:
+	mock_fabric_interrupts_exit(fabric);
+	return err;
 }
 
 static void mock_fabric_remove(struct pci_dev *pdev)
