@@ -163,7 +163,7 @@ def test_an_agent_writes_slices_of_its_own_node_only(plane, helm, tmp_path):
 def test_the_controller_leads_with_the_rights_that_it_gets(plane, helm, before, tmp_path):
     helm.release("install")
     token = plane.kubectl("-n", NAMESPACE, "create", "token", "mock-accel-controller")
-    kubeconfig = plane.kubeconfig_of(tmp_path / "kubeconfig", token=token.strip())
+    kubeconfig = plane.kubeconfig_of(tmp_path / "kubeconfig", lambda _: {"token": token.strip()})
 
     def holder():
         lease = plane.kubectl("-n", NAMESPACE, "get", "lease", "mock-accel-controller", "--output",

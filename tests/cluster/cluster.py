@@ -46,18 +46,18 @@ class Cluster(Lab):
     def kubectl_command(self):
         return [PROGRAMS / "mock-device", "kubectl", "--lab", self.name, "--"]
 
-    def kubeconfig_of(self, path, **user):
-        """Makes a kubeconfig for the same server, of another user. Gives the file."""
+    def kubeconfig_of(self, path, user):
+        """Makes a kubeconfig for the same server, of the user that user(administrator) gives. Gives
+        the file."""
         config = yaml.safe_load(Path(self.status()["kubernetes"]["kubeconfig"]).read_text())
-        config["users"][0]["user"] = user
+        config["users"][0]["user"] = user(config["users"][0]["user"])
         path.write_text(json.dumps(config))
         return path
 
     def kubeconfig_of_agent(self, path, account, node):
         """Of an administrator who acts as a node's agent, whose token names its node. kubectl has a
         flag for that, but not in 1.34 and older."""
-        config = yaml.safe_load(Path(self.status()["kubernetes"]["kubeconfig"]).read_text())
-        return self.kubeconfig_of(path, **config["users"][0]["user"], **{
+        return self.kubeconfig_of(path, lambda administrator: administrator | {
             "as": account, "as-user-extra": {"authentication.kubernetes.io/node-name": [node]}})
 
     def create(self, *objects):

@@ -72,25 +72,20 @@ def test_pods_reach_the_api_server_at_its_service(pods):
     assert "gitVersion" in said
 
 
-def on_node(cluster, node, command):
-    return cluster.run("exec", "--node", node, "--", "sh", "-c", command).stdout
-
-
 def rounds(cluster, node):
     """How often the work on a node has come out right."""
-    return on_node(cluster, node, "cat /tmp/work").count("read back")
+    return cluster.said("work", node).count("read back")
 
 
 @pytest.fixture
 def at_work(cluster):
     """The engines of both nodes' devices, which one server drives, without a pause."""
     for node in ("node0", "node1"):
-        on_node(cluster, node, "systemd-run --quiet --unit=work --property=StandardOutput=file:/tmp/work "
-                               "mock-device-workload verify --forever --size 65536")
+        cluster.start("work", "mock-device-workload verify --forever --size 65536", node)
     for node in ("node0", "node1"):
         eventually(lambda node=node: rounds(cluster, node) > 10, "the engines are at work")
     yield cluster
-    on_node(cluster, "node0", "systemctl stop work")
+    cluster.guest("systemctl stop work")
 
 
 def test_a_node_that_dies_is_not_ready_and_the_others_devices_go_on(at_work):
@@ -109,7 +104,7 @@ def test_a_node_that_dies_is_not_ready_and_the_others_devices_go_on(at_work):
     eventually(lambda: ready() == "Unknown", "node is seen as gone", timeout=300)
     before = rounds(cluster, "node0")
     eventually(lambda: rounds(cluster, "node0") > before + 10, "the other node computes on")
-    assert on_node(cluster, "node0", "systemctl is-active work").strip() == "active"
+    assert cluster.guest("systemctl is-active work").strip() == "active"
 
 
 def test_more_nodes_than_the_topology_has_are_refused():

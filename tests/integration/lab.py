@@ -59,9 +59,10 @@ class Lab:
         """Runs a verb of mock-device on this lab."""
         return mock_device(verb, "--lab", self.name, *arguments, **options)
 
-    def guest(self, command, check=True, timeout=PATIENCE):
-        """Runs a shell command line in the guest. Gives its standard output."""
-        done = self.run("exec", "--", "bash", "-c", command, check=False, timeout=timeout)
+    def guest(self, command, check=True, timeout=PATIENCE, node=None):
+        """Runs a shell command line in the guest, or in that of a node. Gives its standard output."""
+        where = () if node is None else ("--node", node)
+        done = self.run("exec", *where, "--", "bash", "-c", command, check=False, timeout=timeout)
         if check and done.returncode != 0:
             raise AssertionError(f"in the guest: {command}\ngave {done.returncode}\n"
                                  f"{done.stdout}{done.stderr}")
@@ -73,19 +74,24 @@ class Lab:
                         timeout=timeout)
         return done.returncode, done.stdout
 
+    def start(self, unit, program, node=None):
+        """Runs a program in the guest as a unit of systemd's. said() gives what it prints."""
+        self.guest(f"systemctl reset-failed {unit} 2>/dev/null; rm -f /tmp/{unit}; systemd-run --quiet "
+                   f"--collect --unit={unit} --property=StandardOutput=file:/tmp/{unit} {program}",
+                   node=node)
+
+    def said(self, unit, node=None):
+        """What a program that was started has printed until now, on standard error, too."""
+        return self.guest(f"cat /tmp/{unit}", check=False, node=node)  # may not be there yet
+
     @contextlib.contextmanager
     def uevents(self):
         """Listens to the kernel's uevents about devices. Gives a function for those until now."""
-        self.guest("rm -f /tmp/uevents; systemd-run --quiet --unit=uevents "
-                   "--property=StandardOutput=file:/tmp/uevents "
-                   "udevadm monitor --kernel --property --subsystem-match=mock-accel")
-
-        def until_now():
-            return self.guest("cat /tmp/uevents", check=False)  # the file may not be there yet
+        self.start("uevents", "udevadm monitor --kernel --property --subsystem-match=mock-accel")
         try:
             # The monitor says so after it has begun to listen.
-            eventually(lambda: "KERNEL" in until_now(), "monitor listens")
-            yield until_now
+            eventually(lambda: "KERNEL" in self.said("uevents"), "monitor listens")
+            yield lambda: self.said("uevents")
         finally:
             self.guest("systemctl stop uevents")
 

@@ -145,27 +145,22 @@ def test_allocations_while_cards_come_and_go_may_fail(lab, failing_module):
     eventually(lambda: "mock1" in names(lab), "the card is back")
 
 
-def start(lab, unit, program):
-    lab.guest(f"systemctl reset-failed {unit} 2>/dev/null; rm -f /tmp/{unit}; systemd-run --quiet "
-              f"--collect --unit={unit} --property=StandardOutput=file:/tmp/{unit} {program}")
-
-
 def test_a_map_outlives_its_device(lab):
     device = bdf(lab, "mock0")
     for _ in range(CYCLES):
-        start(lab, "mapper", "/usr/local/bin/map_hold /dev/mock0")
-        eventually(lambda: "mapped" in lab.guest("cat /tmp/mapper", check=False), "memory is mapped")
+        lab.start("mapper", "/usr/local/bin/map_hold /dev/mock0")
+        eventually(lambda: "mapped" in lab.said("mapper"), "memory is mapped")
         lab.guest(f"echo {device} > {DRIVER}/unbind")
-        eventually(lambda: "No such device, memory: still there" in lab.guest("cat /tmp/mapper"),
+        eventually(lambda: "No such device, memory: still there" in lab.said("mapper"),
                    "the program hears of it, and its memory stays")
         lab.guest(f"echo {device} > {DRIVER}/bind")
 
 
 def test_a_card_is_pulled_under_a_map(lab):
-    start(lab, "mapper", "/usr/local/bin/map_hold /dev/mock2")
-    eventually(lambda: "mapped" in lab.guest("cat /tmp/mapper", check=False), "memory is mapped")
+    lab.start("mapper", "/usr/local/bin/map_hold /dev/mock2")
+    eventually(lambda: "mapped" in lab.said("mapper"), "memory is mapped")
     lab.run("unplug", "mock2")
-    eventually(lambda: "No such device, memory: still there" in lab.guest("cat /tmp/mapper"),
+    eventually(lambda: "No such device, memory: still there" in lab.said("mapper"),
                "the program hears of it, and its memory stays")
     lab.run("plug", "mock2")
     eventually(lambda: names(lab) == PFS, "the card is back")
@@ -176,10 +171,10 @@ def test_a_pf_is_reset_while_its_vfs_work(lab, method):
     enable(lab, "mock0", 2)
     again = "while :; do mock-device-workload verify $0 --size 64KiB; done"
     for vf in ("mock0_vf0", "mock0_vf1"):
-        start(lab, vf, f"/bin/bash -c '{again}' {vf}")
+        lab.start(vf, f"/bin/bash -c '{again}' {vf}")
     try:
         for vf in ("mock0_vf0", "mock0_vf1"):
-            eventually(lambda vf=vf: "read back" in lab.guest(f"cat /tmp/{vf}", check=False),
+            eventually(lambda vf=vf: "read back" in lab.said(vf),
                        "a VF works")
         lab.guest(f"""cd {CLASS}/mock0/device; echo {method} > reset_method
             for cycle in $(seq {CYCLES}); do echo 1 > reset; sleep 0.5; done
@@ -192,7 +187,7 @@ def test_a_pf_is_reset_while_its_vfs_work(lab, method):
 
 def test_suspending_devices_that_work(lab):
     """As far as the devices, and back: see /sys/power/pm_test."""
-    start(lab, "sleeper", "/bin/bash -c 'while :; do mock-device-workload verify mock3 --size 64KiB; done'")
+    lab.start("sleeper", "/bin/bash -c 'while :; do mock-device-workload verify mock3 --size 64KiB; done'")
     try:
         lab.set_attribute("mock1", "owner", "11111111-2222-4333-8444-555555555555")
         lab.guest("echo devices > /sys/power/pm_test; echo freeze > /sys/power/state; "

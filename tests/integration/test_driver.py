@@ -29,13 +29,11 @@ def test_module_finds_the_owner_again_after_a_reload(lab):
 
 def test_open_file_outlives_its_device_and_keeps_the_module(lab):
     device = bdf(lab)
-    lab.guest("systemd-run --quiet --unit=hold --property=StandardOutput=file:/tmp/hold "
-              "/usr/local/bin/open_hold /dev/mock0")
+    lab.start("hold", "/usr/local/bin/open_hold /dev/mock0")
     try:
-        # The file is there as soon as systemd has started the program.
-        eventually(lambda: "uuid" in lab.guest("cat /tmp/hold", check=False), "the device is open")
+        eventually(lambda: "uuid" in lab.said("hold"), "the device is open")
         lab.guest(f"echo {device} > /sys/bus/pci/drivers/mock-accel/unbind")
-        eventually(lambda: "removed: No such device" in lab.guest("cat /tmp/hold"),
+        eventually(lambda: "removed: No such device" in lab.said("hold"),
                    "the open file says that the device is gone")
         code, said = lab.guest_result("rmmod mock_accel")
         assert code != 0 and "in use" in said

@@ -70,13 +70,17 @@ def test_a_lost_interrupt_costs_time_only(lab):
     lab.run("heal", "mock0")
 
 
-def hang(lab, device, unit):
-    """Runs a program whose work the engine has and does not finish. Its errors go to /tmp/UNIT."""
-    lab.run("fault", device, "hung")
-    lab.guest(f"systemd-run --quiet --collect --unit={unit} --property=StandardError=file:/tmp/{unit} "
-              f"{WORKLOAD} verify {device} --size 4096")
+def start_work(lab, unit, arguments):
+    """Runs a program that waits for the engine."""
+    lab.start(unit, f"{WORKLOAD} {arguments}")
     stack = f"cat /proc/$(systemctl show --value --property=MainPID {unit})/stack"
     eventually(lambda: "[mock_accel]" in lab.guest(stack, check=False), "the program waits in the driver")
+
+
+def hang(lab, device, unit):
+    """Runs a program whose work the engine has and does not finish."""
+    lab.run("fault", device, "hung")
+    start_work(lab, unit, f"verify {device} --size 4096")
 
 
 def test_a_hung_engine_works_again_when_it_is_healed(lab):
@@ -97,7 +101,7 @@ def test_a_program_that_dies_with_a_hung_engine_hurts_nobody(lab):
 def test_a_reset_gives_up_what_is_at_work(lab):
     hang(lab, "mock0", "cut")
     lab.guest(f"echo 1 > {CLASS}/mock0/device/reset")
-    eventually(lambda: "given up" in lab.guest("cat /tmp/cut", check=False), "the program hears of it")
+    eventually(lambda: "given up" in lab.said("cut"), "the program hears of it")
     lab.run("heal", "mock0")
     lab.guest(f"{WORKLOAD} verify mock0")
 
@@ -105,22 +109,16 @@ def test_a_reset_gives_up_what_is_at_work(lab):
 def test_a_pulled_card_ends_what_it_never_would(lab):
     hang(lab, "mock3", "pulled")
     lab.run("unplug", "mock3")
-    eventually(lambda: "No such device" in lab.guest("cat /tmp/pulled", check=False),
-               "the program hears of it")
+    eventually(lambda: "No such device" in lab.said("pulled"), "the program hears of it")
     lab.run("heal", "mock3")
     lab.run("plug", "mock3")
     eventually(lambda: lab.guest_result(f"{WORKLOAD} verify mock3")[0] == 0, "the card works again")
 
 
 def test_a_card_is_pulled_while_it_works(lab):
-    lab.guest(f"systemd-run --quiet --collect --unit=works --property=StandardError=file:/tmp/works "
-              f"--property=StandardOutput=file:/tmp/computed "
-              f"{WORKLOAD} verify mock3 --forever --pause 0")
-    eventually(lambda: "as given" in lab.guest("cat /tmp/computed", check=False), "the program works")
+    start_work(lab, "works", "bench mock3 --at-once 16 --seconds 3600")
     lab.run("unplug", "mock3")
-    # In the midst of a round, or between two.
-    eventually(lambda: re.search("No such (device|file)", lab.guest("cat /tmp/works", check=False)),
-               "the program hears of it")
+    eventually(lambda: "No such device" in lab.said("works"), "the program hears of it")
     lab.run("plug", "mock3")
     eventually(lambda: lab.guest_result(f"{WORKLOAD} verify mock3")[0] == 0, "the card works again")
 

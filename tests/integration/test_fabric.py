@@ -211,12 +211,11 @@ def test_a_card_with_live_vfs_is_pulled_out(lab):
 
 @pytest.mark.usefixtures("guest_programs")
 def test_an_open_file_outlives_its_card(lab):
-    lab.guest("systemd-run --quiet --unit=hold --property=StandardOutput=file:/tmp/hold "
-              "/usr/local/bin/open_hold /dev/mock2")
+    lab.start("hold", "/usr/local/bin/open_hold /dev/mock2")
     try:
-        eventually(lambda: "uuid" in lab.guest("cat /tmp/hold", check=False), "the device is open")
+        eventually(lambda: "uuid" in lab.said("hold"), "the device is open")
         lab.run("unplug", "mock2")
-        eventually(lambda: "removed: No such device" in lab.guest("cat /tmp/hold"),
+        eventually(lambda: "removed: No such device" in lab.said("hold"),
                    "the open file says that the device is gone")
     finally:
         lab.guest("systemctl stop hold")
