@@ -10,7 +10,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mock-device
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-vm image images chart arm64 test test-all test-kernel unit test-matrix lint fuzz soak bench fresh format release bump install clean clean-cache
+.PHONY: help setup build demo demo-vm image images chart arm64 test test-all test-kernel test-kernels unit test-matrix lint fuzz soak bench fresh format release bump install clean clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test-all: build ## the same, and what takes longer
 
 test-kernel: build ## both modules in a kernel with KASAN, lockdep, KUnit and failing allocations; CYCLES=1000 for longer
 	@MOCK_DEVICE_CYCLES=$(or $(CYCLES),5) $(PYTHON) scripts/test.py kernel
+
+test-kernels: build ## both modules in the oldest and the newest kernel that Debian 13 boots with
+	@$(PYTHON) scripts/test.py oldest newest
 
 unit: setup ## unit tests only
 	@[ -f build/$(PRESET)/build.ninja ] || cmake --preset $(PRESET) >/dev/null

@@ -11,7 +11,6 @@
 #include <linux/io.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/irq.h>
-#include <linux/msi.h>
 
 #include "mock_fabric_drv.h"
 
@@ -66,7 +65,8 @@ static unsigned int mock_fabric_home(struct mock_fabric *fabric, struct pci_dev 
 	return word * MOCK_FABRIC_WORD_BITS;
 }
 
-static int mock_fabric_take_number(struct mock_fabric *fabric, struct pci_dev *pdev)
+/* Gives a number that no function has, or -ENOSPC. */
+int mock_fabric_take_number(struct mock_fabric *fabric, struct pci_dev *pdev)
 {
 	unsigned long number;
 
@@ -92,119 +92,13 @@ static int mock_fabric_take_number(struct mock_fabric *fabric, struct pci_dev *p
 	return number;
 }
 
-static void mock_fabric_give_number(struct mock_fabric *fabric, unsigned long number)
+void mock_fabric_give_number(struct mock_fabric *fabric, unsigned long number)
 {
 	mutex_lock(&fabric->numbers_lock);
 	if (!test_and_clear_bit(number, fabric->numbers))
 		dev_warn(&fabric->pdev->dev, "interrupt %lu is given back, but was not taken\n",
 			 number);
 	mutex_unlock(&fabric->numbers_lock);
-}
-
-static void mock_fabric_compose_message(struct irq_data *data, struct msi_msg *message)
-{
-	message->address_hi = 0;
-	message->address_lo = MOCK_FABRIC_MSI_ADDRESS;
-	message->data = data->hwirq;
-}
-
-static struct irq_chip mock_fabric_number_chip = {
-	.name = "mock-fabric",
-	.irq_compose_msi_msg = mock_fabric_compose_message,
-};
-
-/* One at a time: the MSI domain does not offer MSI with several vectors, which go together. */
-static int mock_fabric_domain_alloc(struct irq_domain *domain, unsigned int virq,
-				    unsigned int count, void *argument)
-{
-	struct mock_fabric *fabric = domain->host_data;
-	msi_alloc_info_t *info = argument;
-	int number;
-
-	if (count != 1)
-		return -EINVAL;
-	number = mock_fabric_take_number(fabric, msi_desc_to_pci_dev(info->desc));
-	if (number < 0)
-		return number;
-	irq_domain_set_info(domain, virq, number, &mock_fabric_number_chip, fabric,
-			    handle_edge_irq, NULL, "edge");
-	return 0;
-}
-
-static void mock_fabric_domain_free(struct irq_domain *domain, unsigned int virq,
-				    unsigned int count)
-{
-	struct irq_data *data = irq_domain_get_irq_data(domain, virq);
-
-	if (!data || count != 1)
-		return;
-	mock_fabric_give_number(domain->host_data, data->hwirq);
-	irq_domain_reset_irq_data(data);
-}
-
-static const struct irq_domain_ops mock_fabric_number_ops = {
-	.alloc = mock_fabric_domain_alloc,
-	.free = mock_fabric_domain_free,
-};
-
-/* Reading PENDING has done it. */
-static void mock_fabric_ack(struct irq_data *data)
-{
-}
-
-/* An interrupt comes where its bridge's vector comes. That one can be moved. */
-static int mock_fabric_set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)
-{
-	return -EINVAL;
-}
-
-static struct irq_chip mock_fabric_msi_chip = {
-	.name = "mock-fabric-msi",
-	.irq_ack = mock_fabric_ack,
-	.irq_mask = pci_msi_mask_irq,
-	.irq_unmask = pci_msi_unmask_irq,
-	.irq_set_affinity = mock_fabric_set_affinity,
-};
-
-static struct msi_domain_info mock_fabric_msi_info = {
-	.flags = MSI_FLAG_USE_DEF_DOM_OPS | MSI_FLAG_USE_DEF_CHIP_OPS | MSI_FLAG_PCI_MSIX,
-	.chip = &mock_fabric_msi_chip,
-};
-
-static int mock_fabric_add_domains(struct mock_fabric *fabric)
-{
-	fabric->fwnode = irq_domain_alloc_named_fwnode(dev_name(&fabric->pdev->dev));
-	if (!fabric->fwnode)
-		return -ENOMEM;
-	fabric->number_domain = irq_domain_create_linear(fabric->fwnode, MOCK_FABRIC_INTERRUPTS,
-							 &mock_fabric_number_ops, fabric);
-	if (!fabric->number_domain)
-		goto free_fwnode;
-	/* Two domains of one name are told apart by what they are for. */
-	irq_domain_update_bus_token(fabric->number_domain, DOMAIN_BUS_NEXUS);
-	fabric->msi_domain = pci_msi_create_irq_domain(fabric->fwnode, &mock_fabric_msi_info,
-						       fabric->number_domain);
-	if (!fabric->msi_domain)
-		goto remove_number_domain;
-	/*
-	 * Linux 6.1 with interrupt remapping puts functions into a domain of its own, unless theirs
-	 * is marked as that of a bridge with a segment. Nothing else looks at which bridge it is.
-	 */
-	irq_domain_update_bus_token(fabric->msi_domain, DOMAIN_BUS_VMD_MSI);
-	return 0;
-
-remove_number_domain:
-	irq_domain_remove(fabric->number_domain);
-free_fwnode:
-	irq_domain_free_fwnode(fabric->fwnode);
-	return -ENOMEM;
-}
-
-static void mock_fabric_remove_domains(struct mock_fabric *fabric)
-{
-	irq_domain_remove(fabric->msi_domain);
-	irq_domain_remove(fabric->number_domain);
-	irq_domain_free_fwnode(fabric->fwnode);
 }
 
 static void mock_fabric_free_vectors(struct mock_fabric *fabric, int requested)
@@ -242,12 +136,12 @@ int mock_fabric_interrupts_init(struct mock_fabric *fabric)
 	int err;
 
 	mutex_init(&fabric->numbers_lock);
-	err = mock_fabric_add_domains(fabric);
+	err = mock_fabric_domains_init(fabric);
 	if (err)
 		return err;
 	err = mock_fabric_request_vectors(fabric);
 	if (err)
-		mock_fabric_remove_domains(fabric);
+		mock_fabric_domains_exit(fabric);
 	return err;
 }
 
@@ -256,7 +150,7 @@ void mock_fabric_interrupts_exit(struct mock_fabric *fabric)
 {
 	iowrite32(0, fabric->registers + MOCK_FABRIC_REG_VECTORS);
 	mock_fabric_free_vectors(fabric, fabric->vector_count);
-	mock_fabric_remove_domains(fabric);
+	mock_fabric_domains_exit(fabric);
 	mutex_destroy(&fabric->numbers_lock);
 }
 

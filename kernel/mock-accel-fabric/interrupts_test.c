@@ -85,23 +85,11 @@ static void mock_test_words_in_use(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mock_fabric_word_used(fabric, MOCK_FABRIC_WORDS - 1));
 }
 
-static void mock_test_messages(struct kunit *test)
-{
-	struct irq_data data = { .hwirq = 1234 };
-	struct msi_msg message;
-
-	mock_fabric_compose_message(&data, &message);
-	KUNIT_EXPECT_EQ(test, message.address_hi, 0);
-	KUNIT_EXPECT_EQ(test, message.address_lo, MOCK_FABRIC_MSI_ADDRESS);
-	KUNIT_EXPECT_EQ(test, message.data, 1234);
-}
-
 static struct kunit_case mock_interrupts_cases[] = {
 	KUNIT_CASE(mock_test_first_numbers),
 	KUNIT_CASE(mock_test_numbers_come_back),
 	KUNIT_CASE(mock_test_every_number_is_taken),
 	KUNIT_CASE(mock_test_words_in_use),
-	KUNIT_CASE(mock_test_messages),
 	{ }
 };
 

@@ -5,6 +5,8 @@
  * pci.c		binds, resets and unbinds a bridge
  * segment.c		the PCI segment behind it: configuration space, window, number
  * interrupts.c		interrupts of the segment's functions, out of the bridge's own
+ * domains.c		makes them MSI and MSI-X for the core
+ * msi_*.c		the part of that which depends on the kernel
  * watch.c		notices that the bridge has died, and takes it off the machine
  * work.c		what is done to a bridge later, by a task that holds no lock
  */
@@ -60,8 +62,8 @@ struct mock_fabric_vector {
  * @numbers_lock: orders taking and giving back of @numbers
  * @numbers: interrupts of the segment that belong to a function
  * @number_domain: one interrupt for each number
- * @msi_domain: on top of it: MSI and MSI-X of the segment's functions
- * @fwnode: name of both domains
+ * @msi_domain: what functions take MSI and MSI-X from: on top of @number_domain, or itself
+ * @fwnode: name of the domains
  * @vector_count: MSI-X vectors of the bridge in use
  * @vectors: one for each
  */
@@ -110,7 +112,21 @@ int mock_fabric_work_init(void);
 void mock_fabric_work_exit(void);
 
 /* interrupts.c */
+int mock_fabric_take_number(struct mock_fabric *fabric, struct pci_dev *pdev);
+void mock_fabric_give_number(struct mock_fabric *fabric, unsigned long number);
 int mock_fabric_interrupts_init(struct mock_fabric *fabric);
 void mock_fabric_interrupts_exit(struct mock_fabric *fabric);
+
+/* domains.c */
+extern const struct irq_domain_ops mock_fabric_number_ops;
+
+void mock_fabric_ack(struct irq_data *data);
+int mock_fabric_set_affinity(struct irq_data *data, const struct cpumask *mask, bool force);
+int mock_fabric_domains_init(struct mock_fabric *fabric);
+void mock_fabric_domains_exit(struct mock_fabric *fabric);
+
+/* msi_global.c or msi_per_device.c */
+int mock_fabric_msi_add(struct mock_fabric *fabric);
+void mock_fabric_msi_remove(struct mock_fabric *fabric);
 
 #endif /* MOCK_FABRIC_DRV_H */

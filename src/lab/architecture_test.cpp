@@ -39,8 +39,8 @@ TEST(ForeignMachine, RefusesWhatItGoesWithout) {
             "arch: arm64: its machines go without --kubernetes: leave out one of both");
   EXPECT_EQ(refusal_of([](UpOptions& options) { options.kmm = true; }),
             "arch: arm64: its machines go without --kmm: leave out one of both");
-  EXPECT_EQ(refusal_of([](UpOptions& options) { options.debug_kernel = true; }),
-            "arch: arm64: its machines go without --debug-kernel: leave out one of both");
+  EXPECT_EQ(refusal_of([](UpOptions& options) { options.kernel = GuestKernel::linux_6_1; }),
+            "arch: arm64: its machines go without --kernel: leave out one of both");
   EXPECT_EQ(refusal_of([](UpOptions& options) { options.accelerator = Accelerator::kvm; }),
             "arch: arm64: its machines go without --accelerator kvm: leave out one of both");
 }
@@ -49,7 +49,7 @@ TEST(ForeignMachine, TakesTheRest) {
   EXPECT_EQ(refusal_of([](UpOptions& options) { options.accelerator = Accelerator::tcg; }), "");
   EXPECT_EQ(refusal_of([](UpOptions& options) {
               options.architecture = Architecture::amd64;
-              options.debug_kernel = true;
+              options.kernel = GuestKernel::debug;
             }),
             "");
 }

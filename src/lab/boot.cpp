@@ -21,9 +21,17 @@ Error qemu_ended(const MachineFolder& machine) {
   return {fmt::format("QEMU ended: {}", last_words(machine.qemu_log()))};
 }
 
+Error panicked(const MachineFolder& machine) {
+  return {fmt::format("the guest's kernel panicked: {}", machine.serial_log().native())};
+}
+
 Error not_in_time(const MachineFolder& machine) {
   return {fmt::format("the guest did not come up in time; its last lines: {} (all of it: {})",
                       last_words(machine.serial_log()), machine.serial_log().native())};
+}
+
+bool has_panicked(std::string_view last_words) {
+  return last_words.find("end Kernel panic") != std::string_view::npos;
 }
 
 /// What keeps a guest from getting further, empty if nothing does.
@@ -31,6 +39,7 @@ std::optional<Error> obstacle(const MachineFolder& machine, const NodeState& nod
                               Clock::time_point end, const Interrupt& interrupt) {
   if (wait_for_end(node.qemu, kBootLook, &interrupt)) return qemu_ended(machine);
   if (interrupt.requested()) return interrupted().error();
+  if (has_panicked(last_words(machine.serial_log()))) return panicked(machine);
   if (Clock::now() > end) return not_in_time(machine);
   return std::nullopt;
 }

@@ -27,8 +27,9 @@ struct GuestReport {
 [[nodiscard]] GuestReport parse_report(std::string_view text);
 
 /// Waits for the guest's report. The guest is not asked, since each question would cost an emulated
-/// one more of the time that it needs to come up. Fails with QEMU's last words if it ends, and with
-/// the guest's if the report is not there at `end`.
+/// one more of the time that it needs to come up. Fails with QEMU's last words if it ends, at
+/// once if the guest's kernel panics, and with the guest's last words if the report is not there at
+/// `end`.
 [[nodiscard]] Result<GuestReport> wait_for_report(const RunFolder& folder, const NodeState& node,
                                                   std::chrono::steady_clock::time_point end,
                                                   const Interrupt& interrupt);

@@ -22,6 +22,15 @@ constexpr std::array kNotUnpacked = {
     "/etc/kernel/postinst.d/initramfs-tools",
 };
 
+/// Only the packages that lists name: each takes those of its own version. NAME/SUITE would take
+/// the C library from there, too.
+std::string prefer_kernel_from(std::string_view suite) {
+  return fmt::format(
+      R"(--setup-hook=printf "%s\n" "Package: linux-image-amd64 linux-headers-amd64" )"
+      R"("Pin: release n={}" "Pin-Priority: 990" >"$1/etc/apt/preferences.d/kernel")",
+      suite);
+}
+
 }  // namespace
 
 std::vector<std::string> parse_packages(std::string_view text) {
@@ -58,8 +67,12 @@ std::vector<std::string> mmdebstrap(const TreeSpec& spec, const std::string& mir
     command.push_back(fmt::format("--dpkgopt=path-exclude={}", path));
   }
   if (spec.backports) command.emplace_back("--aptopt=APT::Default-Release \"trixie-backports\"");
+  if (!spec.kernel_from.empty()) command.push_back(prefer_kernel_from(spec.kernel_from));
   command.insert(command.end(), {"trixie", tree, fmt::format("deb {} trixie main", mirror)});
   if (spec.backports) command.push_back(fmt::format("deb {} trixie-backports main", mirror));
+  if (!spec.kernel_from.empty()) {
+    command.push_back(fmt::format("deb {} {} main", mirror, spec.kernel_from));
+  }
   return command;
 }
 

@@ -18,6 +18,8 @@ struct TreeSpec {
   bool only_unpacked = false;
   /// Take the newer versions of Debian's backports.
   bool backports = false;
+  /// The Debian suite that a kernel and its headers come from, if it is not trixie.
+  std::string kernel_from = {};
   /// Of which packages are, the first is that of names without one. Empty: this computer's own.
   std::vector<std::string> architectures = {};
 };

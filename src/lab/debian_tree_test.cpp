@@ -14,6 +14,8 @@ namespace {
 using testing::Contains;
 using testing::Each;
 using testing::ElementsAre;
+using testing::Eq;
+using testing::HasSubstr;
 using testing::IsSupersetOf;
 using testing::Not;
 using testing::StartsWith;
@@ -32,6 +34,16 @@ TEST(Mmdebstrap, TakesBackportsOnlyWhenAsked) {
   EXPECT_THAT(
       newer, IsSupersetOf({"--variant=extract", "deb http://mirror/debian trixie-backports main"}));
   EXPECT_THAT(plain, Not(Contains("deb http://mirror/debian trixie-backports main")));
+}
+
+TEST(Mmdebstrap, TakesAKernelFromAnotherSuiteOnlyWhenAsked) {
+  EXPECT_THAT(mmdebstrap({.packages = {"linux-image-amd64"}, .kernel_from = "bookworm"},
+                         "http://mirror/debian", "/tree"),
+              IsSupersetOf<testing::Matcher<std::string>>(
+                  {HasSubstr("Pin: release n=bookworm"), Eq("deb http://mirror/debian trixie main"),
+                   Eq("deb http://mirror/debian bookworm main")}));
+  EXPECT_THAT(mmdebstrap({.packages = {"linux-image-amd64"}}, "http://mirror/debian", "/tree"),
+              Each(Not(StartsWith("--setup-hook"))));
 }
 
 TEST(Mmdebstrap, TakesOtherArchitecturesOnlyWhenAsked) {

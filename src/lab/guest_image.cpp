@@ -46,23 +46,23 @@ struct Trees {
   std::optional<TreeSpec> foreign;  ///< the guest's packages, if it is of another architecture
 };
 
-Result<Trees> trees_of(const fs::path& lab, GuestKind kind, Architecture architecture) {
+Result<Trees> trees_of(const fs::path& lab, const GuestSpec& wanted) {
   auto guest = read_packages(lab / "guest/packages");
   if (!guest) return std::unexpected(guest.error());
-  if (kind == GuestKind::node) {
+  if (wanted.kind == GuestKind::node) {
     const auto more = read_packages(lab / "node/packages");
     if (!more) return std::unexpected(more.error());
     guest->insert(guest->end(), more->begin(), more->end());
   }
   const auto kbuild = read_packages(lab / "kbuild/packages");
   if (!kbuild) return std::unexpected(kbuild.error());
-
-  Trees trees{.guest = {.packages = *guest},
-              .kbuild = {.packages = *kbuild, .only_unpacked = true},
+  const std::string suite(suite_of(wanted.kernel));
+  Trees trees{.guest = {.packages = *guest, .kernel_from = suite},
+              .kbuild = {.packages = *kbuild, .only_unpacked = true, .kernel_from = suite},
               .foreign = std::nullopt};
-  const ArchitectureFacts& facts = facts_of(architecture);
+  const ArchitectureFacts& facts = facts_of(wanted.architecture);
   if (facts.foreign) {
-    trees.foreign = foreign_guest(*guest, architecture);
+    trees.foreign = foreign_guest(*guest, wanted.architecture);
     trees.kbuild.packages.emplace_back(facts.compiler);
     trees.kbuild.architectures = {std::string(facts_of(Architecture::amd64).name),
                                   std::string(facts.name)};
@@ -128,20 +128,23 @@ std::vector<RecipeStep> image_steps(const fs::path& lab, const Builder& builder,
 }  // namespace
 
 Result<Recipe> guest_recipe(const Installation& installation, const Builder& builder,
-                            GuestKind kind, Architecture architecture) {
+                            const GuestSpec& guest) {
   const fs::path lab = installation.lab();
-  const auto trees = trees_of(lab, kind, architecture);
+  const auto trees = trees_of(lab, guest);
   if (!trees) return std::unexpected(trees.error());
-  const auto content = content_of_image(lab, kind, *trees);
+  const auto content = content_of_image(lab, guest.kind, *trees);
   if (!content) return std::unexpected(content.error());
   const auto mirror = debian_mirror();
   if (!mirror) return std::unexpected(mirror.error());
-  return Recipe{.name = fmt::format("{}{}", facts_of(architecture).recipe_prefix,
-                                    kind == GuestKind::node ? "node" : "guest"),
-                .key = content_key(*content),
-                .steps = [=, trees = *trees, mirror = *mirror](const fs::path& folder) {
-                  return image_steps(lab, builder, trees, kind, mirror, folder);
-                }};
+  const std::string_view suite = suite_of(guest.kernel);
+  return Recipe{
+      .name = fmt::format("{}{}{}{}", facts_of(guest.architecture).recipe_prefix,
+                          guest.kind == GuestKind::node ? "node" : "guest",
+                          suite.empty() ? "" : "-", suite),
+      .key = content_key(*content),
+      .steps = [=, trees = *trees, kind = guest.kind, mirror = *mirror](const fs::path& folder) {
+        return image_steps(lab, builder, trees, kind, mirror, folder);
+      }};
 }
 
 }  // namespace mockdev::lab

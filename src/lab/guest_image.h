@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "lab/architecture.h"
 #include "lab/cache.h"
+#include "lab/guest_kernel.h"
 #include "lab/installation.h"
 
 namespace mockdev::lab {
@@ -36,8 +37,15 @@ enum class GuestKind : std::uint8_t {
   node,   ///< beside that, what a node of Kubernetes takes from Debian
 };
 
-/// A node is always of this computer's own architecture.
+struct GuestSpec {
+  GuestKind kind = GuestKind::plain;
+  /// A node is always of this computer's own.
+  Architecture architecture = Architecture::amd64;
+  /// Of another architecture: linux_6_12. With `debug` the image has Debian 13's, too.
+  GuestKernel kernel = GuestKernel::linux_6_12;
+};
+
 [[nodiscard]] Result<Recipe> guest_recipe(const Installation& installation, const Builder& builder,
-                                          GuestKind kind, Architecture architecture);
+                                          const GuestSpec& guest);
 
 }  // namespace mockdev::lab

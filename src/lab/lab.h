@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "lab/architecture.h"
+#include "lab/guest_kernel.h"
 #include "lab/kubernetes_version.h"
 #include "lab/progress.h"
 
@@ -69,12 +70,11 @@ struct UpOptions {
   std::optional<unsigned> cpus;
   /// Memory of each machine, spread evenly over its NUMA nodes. Empty: 1 GiB, or 2 with Kubernetes.
   std::optional<ByteCount> memory;
-  /// Of the machines. arm64 is without KVM, and so far without Kubernetes and `debug_kernel`.
+  /// Of the machines. arm64 is without KVM, so far without Kubernetes, and has Linux 6.12 only.
   Architecture architecture = Architecture::amd64;
   Accelerator accelerator = Accelerator::automatic;
-  /// Boot a kernel that looks for errors in drivers: KASAN, lockdep, KUnit and others. It is
-  /// several times slower. Not with Kubernetes.
-  bool debug_kernel = false;
+  /// `debug`: not with Kubernetes.
+  GuestKernel kernel = GuestKernel::linux_6_12;
   /// How long a guest may take from power-on until it is ready, in seconds.
   std::chrono::seconds boot_timeout{600};
 };

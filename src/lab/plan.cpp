@@ -58,7 +58,7 @@ Result<void> check_architecture(const UpOptions& options) {
   };
   if (options.kubernetes || !options.kubernetes_programs.empty()) return refused("--kubernetes");
   if (options.kmm) return refused("--kmm");
-  if (options.debug_kernel) return refused("--debug-kernel");
+  if (options.kernel != GuestKernel::linux_6_12) return refused("--kernel");
   if (options.accelerator == Accelerator::kvm) return refused("--accelerator kvm");
   return {};
 }
@@ -106,7 +106,7 @@ Result<void> Plan::choose_kubernetes(const UpOptions& options) {
     }
     kubernetes_version_ = *version;
   }
-  if (has_kubernetes() && options.debug_kernel) {
+  if (has_kubernetes() && options.kernel == GuestKernel::debug) {
     return fail(
         "the debugging kernel lacks what a node of Kubernetes takes: leave out one of both");
   }
@@ -269,12 +269,13 @@ Result<void> Plan::choose_recipes(const UpOptions& options) {
     if (!recipe) return std::unexpected(recipe.error());
     qemu_recipe_ = std::move(*recipe);
   }
-  auto guest =
-      lab::guest_recipe(installation_, builder_,
-                        has_kubernetes() ? GuestKind::node : GuestKind::plain, architecture_);
+  auto guest = lab::guest_recipe(installation_, builder_,
+                                 {.kind = has_kubernetes() ? GuestKind::node : GuestKind::plain,
+                                  .architecture = architecture_,
+                                  .kernel = options.kernel});
   if (!guest) return std::unexpected(guest.error());
   guest_recipe_ = std::move(*guest);
-  if (options.debug_kernel) {
+  if (options.kernel == GuestKernel::debug) {
     auto kernel = lab::debug_kernel_recipe(installation_, builder_);
     if (!kernel) return std::unexpected(kernel.error());
     debug_kernel_recipe_ = std::move(*kernel);

@@ -24,7 +24,7 @@ def lab():
     lab.down()
 
 
-@pytest.mark.parametrize("option", [("--kubernetes", "1.36"), ("--kmm",), ("--debug-kernel",),
+@pytest.mark.parametrize("option", [("--kubernetes", "1.36"), ("--kmm",), ("--kernel", "6.1"),
                                     ("--accelerator", "kvm")])
 def test_what_it_goes_without_is_refused(option):
     done = mock_device("up", "--arch", "arm64", *option, check=False)

@@ -15,12 +15,11 @@ REPORTS = ("BUG:|WARNING:|Call Trace|Oops|KASAN|UBSAN|ODEBUG|DMA-API:|general pr
            "INFO: possible|suspicious RCU usage|blocked for more|cannot create duplicate")
 
 # The debugging kernel is slow, and KASAN takes an eighth of the memory.
-DEBUG_KERNEL = ("--debug-kernel", "--memory", "2GiB", "--boot-timeout", "1800")
+KERNEL_NEEDS = {"debug": ("--memory", "2GiB", "--boot-timeout", "1800")}
 
 
 def pytest_addoption(parser):
-    parser.addoption("--debug-kernel", action="store_true",
-                     help="guests have the kernel that looks for errors in drivers")
+    parser.addoption("--kernel", default="6.12", help="what guests boot, as `mock-device up` takes it")
 
 
 def pytest_configure(config):
@@ -43,7 +42,8 @@ def topology():
 @pytest.fixture(scope="session")
 def kernel_options(request):
     """What `up` takes beside the topology."""
-    return DEBUG_KERNEL if request.config.getoption("--debug-kernel") else ()
+    kernel = request.config.getoption("--kernel")
+    return "--kernel", kernel, *KERNEL_NEEDS.get(kernel, ())
 
 
 @pytest.fixture(scope="session")

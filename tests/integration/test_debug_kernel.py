@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.long, pytest.mark.usefixtures("guest_programs", "fault
 @pytest.fixture(scope="module")
 def faults(request, session_lab):
     """Allocations that may sleep can fail, too, and the kernel does not tell of each."""
-    if not request.config.getoption("--debug-kernel"):
-        pytest.fail("these tests take the option --debug-kernel")
+    if request.config.getoption("--kernel") != "debug":
+        pytest.fail("these tests take the option --kernel debug")
     session_lab.guest(f"""
         mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
         cd /sys/kernel/debug
@@ -64,7 +64,7 @@ def fail_each(lab, command):
 @pytest.mark.parametrize(("module", "suites"), [
     ("mock_accel", ["attributes", "buffer", "cdev", "engine", "events", "passphrase", "registers",
                     "work"]),
-    ("mock_accel_fabric", ["interrupts", "segment"])])
+    ("mock_accel_fabric", ["domains", "interrupts", "segment"])])
 def test_the_modules_own_tests_pass(lab, module, suites):
     for suite in suites:
         said = lab.guest(f"cat /sys/kernel/debug/kunit/{module.replace('_', '-')}-{suite}/results")

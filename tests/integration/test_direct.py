@@ -8,9 +8,9 @@ from lab import ROOT, Lab
 
 
 @pytest.fixture(scope="module")
-def direct_lab():
+def direct_lab(kernel_options):
     lab = Lab(new_name("direct"), "--topology",
-              ROOT / "lab" / "topologies" / "two-numa-direct.yaml")
+              ROOT / "lab" / "topologies" / "two-numa-direct.yaml", *kernel_options)
     yield lab
     lab.down()
 

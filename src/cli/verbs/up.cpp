@@ -19,6 +19,7 @@ namespace {
 
 using lab::Accelerator;
 using lab::Architecture;
+using lab::GuestKernel;
 
 constexpr std::array<std::pair<std::string_view, Accelerator>, 3> kAccelerators = {{
     {"automatic", Accelerator::automatic},
@@ -29,6 +30,13 @@ constexpr std::array<std::pair<std::string_view, Accelerator>, 3> kAccelerators 
 constexpr std::array<std::pair<std::string_view, Architecture>, 2> kArchitectures = {{
     {"amd64", Architecture::amd64},
     {"arm64", Architecture::arm64},
+}};
+
+constexpr std::array<std::pair<std::string_view, GuestKernel>, 4> kKernels = {{
+    {"6.12", GuestKernel::linux_6_12},
+    {"6.1", GuestKernel::linux_6_1},
+    {"newest", GuestKernel::newest},
+    {"debug", GuestKernel::debug},
 }};
 
 constexpr std::string_view kNoKubernetes = "none";
@@ -102,9 +110,12 @@ void declare(Command& command) {
                  "works everywhere and is several times slower.");
   command.value("--boot-timeout", parse_seconds, up.boot_timeout, "SECONDS",
                 "How long a machine may take until it is ready. Without it: 600.");
-  command.flag("--debug-kernel", up.debug_kernel,
-               "Boots a kernel that looks for errors in drivers, with KASAN, lockdep, KUnit and "
-               "fault injection. The first time it is built, which takes some ten minutes.");
+  command.choice(
+      "--kernel", kKernels, up.kernel,
+      "Which Linux the machines boot: 6.12 is Debian 13's, 6.1 Debian 12's, newest that "
+      "of Debian 13's backports. debug looks for errors in drivers, with KASAN, lockdep, "
+      "KUnit and fault injection; the first time it is built, which takes some ten "
+      "minutes. Without it: 6.12.");
   command.value("--kubernetes", parse_kubernetes, up.kubernetes, "VERSION",
                 fmt::format("Kubernetes of this version: {}, a full version such as 1.36.3, or "
                             "none. Without it: none.",
