@@ -83,7 +83,7 @@ def guest_with(kernel, name, meaning, *more, without=""):
              for subject in ("sysfs", "pci", "fabric", "engine", "driver", *more)]
     return Stage(name, meaning, [
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5",
-         "--kernel", kernel, "-k", without, f"--junitxml={report}", *tests]], report, long=True)
+         f"--kernel={kernel}", "-k", without, f"--junitxml={report}", *tests]], report, long=True)
 
 
 def script(name, meaning, *command, long=False):

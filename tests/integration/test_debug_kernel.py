@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.long, pytest.mark.usefixtures("guest_programs", "fault
 def faults(request, session_lab):
     """Allocations that may sleep can fail, too, and the kernel does not tell of each."""
     if request.config.getoption("--kernel") != "debug":
-        pytest.fail("these tests take the option --kernel debug")
+        pytest.fail("these tests take the option --kernel=debug")
     session_lab.guest(f"""
         mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
         cd /sys/kernel/debug
