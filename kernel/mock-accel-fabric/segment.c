@@ -166,11 +166,23 @@ int mock_fabric_segment_add(struct mock_fabric *fabric, int wanted)
 }
 
 /*
- * Not from the probe of the bridge: the core has moved that to a processor near the bridge, and
- * would move the probes of root ports likewise, one within the other, which lockdep takes for a
- * deadlock.
+ * Without the lock of rescans: a port's driver takes one of its own when it is bound, and takes
+ * that of rescans with its own held when a card comes or goes.
  */
-void mock_fabric_segment_bind(struct pci_dev *pdev)
+static void mock_fabric_bind_ports(struct pci_bus *root)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot <= PCI_SLOT(U8_MAX); slot++) {
+		struct pci_dev *port = pci_get_slot(root, PCI_DEVFN(slot, 0));
+
+		if (port)
+			pci_bus_add_device(port);
+		pci_dev_put(port);
+	}
+}
+
+static void mock_fabric_bind_cards(struct pci_dev *pdev)
 {
 	struct mock_fabric *fabric;
 
@@ -181,6 +193,23 @@ void mock_fabric_segment_bind(struct pci_dev *pdev)
 		pci_bus_add_devices(pci_host_bridge_from_priv(fabric)->bus);
 	device_unlock(&pdev->dev);
 	pci_unlock_rescan_remove();
+}
+
+/*
+ * Not from the probe of the bridge: the core has moved that to a processor near the bridge, and
+ * would move the probes of root ports likewise, one within the other, which lockdep takes for a
+ * deadlock.
+ */
+void mock_fabric_segment_bind(struct pci_dev *pdev)
+{
+	struct mock_fabric *fabric;
+
+	device_lock(&pdev->dev);
+	fabric = mock_fabric_of_bridge(pdev);
+	if (fabric)
+		mock_fabric_bind_ports(pci_host_bridge_from_priv(fabric)->bus);
+	device_unlock(&pdev->dev);
+	mock_fabric_bind_cards(pdev);
 }
 
 /* The walk comes to a port before what is below it: below the last there is nothing bound. */

@@ -61,6 +61,15 @@ def fail_each(lab, command):
     return int(numbers[1]), int(numbers[2])
 
 
+def set_range(lab, which, first, last):
+    """Of the addresses in the call trace of an allocation, that have it fail or keep it from that."""
+    lab.guest(f"""cd /sys/kernel/debug
+        for fault in failslab fail_page_alloc; do
+            echo 32 > $fault/stacktrace-depth
+            echo 0x{first} > $fault/{which}-start; echo 0x{last} > $fault/{which}-end
+        done""")
+
+
 @pytest.mark.parametrize(("module", "suites"), [
     ("mock_accel", ["attributes", "buffer", "cdev", "engine", "events", "passphrase", "registers",
                     "work"]),
@@ -82,15 +91,25 @@ def test_any_allocation_while_a_vf_is_bound_may_fail(lab):
     vf = bdf(lab, "mock0_vf0")
     lab.guest(f"echo {vf} > {DRIVER}/unbind")
     failures, refused = fail_each(lab, f"{DRIVER}/bind {vf} {DRIVER}/unbind {vf} 1")
-    assert failures > 20 and refused > 20
+    assert failures > 20 and refused > 5
     lab.guest(f"echo {vf} > {DRIVER}/bind; mock-device-workload verify mock0_vf0 --size 4096")
 
 
+@pytest.fixture
+def no_failure_of_the_core(lab):
+    """In pci_device_add(), which warns of it and goes on with a device that is none."""
+    first, last = lab.guest("sort /proc/kallsyms | grep -A 1 ' pci_device_add$'").splitlines()
+    set_range(lab, "reject", first.split()[0], last.split()[0])
+    yield
+    set_range(lab, "reject", "0", "0")
+
+
+@pytest.mark.usefixtures("no_failure_of_the_core")
 def test_allocations_while_vfs_come_may_fail(lab):
-    """The core's own are among them. What it can't do without is refused, VFs that could not be
-    bound are there without a driver."""
+    """The core's other ones are among them. What it can't do without is refused, VFs that could not
+    be bound are there without a driver."""
     numvfs = f"/sys/bus/pci/devices/{bdf(lab, 'mock0')}/sriov_numvfs"
-    failures, _ = fail_each(lab, f"{numvfs} 2 {numvfs} 0 23")
+    failures, _ = fail_each(lab, f"{numvfs} 2 {numvfs} 0 7")
     assert failures > 5
 
 
@@ -108,15 +127,13 @@ def text_of_the_module(lab, module):
 
 @pytest.fixture
 def failing_module(lab):
-    """One in twelve of mock-accel's allocations fails, in whatever task. A PF is bound by one of the
-    kernel's own."""
-    first, last = text_of_the_module(lab, "mock_accel")
-    lab.guest(f"""cd /sys/kernel/debug/failslab
-        echo 0x{first} > require-start; echo 0x{last} > require-end
-        echo 32 > stacktrace-depth; echo -1 > times; echo 8 > probability""")
+    """One in twelve of mock-accel's allocations fails, in whatever task. A card that is plugged in is
+    bound by one of the kernel's own."""
+    set_range(lab, "require", *text_of_the_module(lab, "mock_accel"))
+    lab.guest("cd /sys/kernel/debug/failslab; echo -1 > times; echo 8 > probability")
     yield
-    lab.guest("""cd /sys/kernel/debug/failslab
-        echo 0 > probability; echo 0 > require-start; echo 0xffffffffffffffff > require-end""")
+    lab.guest("echo 0 > /sys/kernel/debug/failslab/probability")
+    set_range(lab, "require", "0", "ffffffffffffffff")
 
 
 def test_allocations_while_a_pf_is_bound_may_fail(lab, failing_module):
