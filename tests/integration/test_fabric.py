@@ -266,12 +266,14 @@ def test_errors_of_the_link_are_counted_by_the_kernel(lab):
     lab.run("fault", "mock0", "correctable-error")
     eventually(lambda: int(lab.guest(f"awk '/RxErr/ {{ print $2 }}' {counter}")) == before + 1,
                "the error is counted")
-    assert f"Correctable error message received from {bdf(lab, 'mock0')}" in lab.guest("dmesg")
+    # Linux up to 6.10 says Corrected.
+    assert re.search(f"Correct(able|ed) error message received from {bdf(lab, 'mock0')}",
+                     lab.guest("dmesg"))
 
 
 @pytest.mark.parametrize(("fault", "said"), [
-    ("nonfatal-error", "Uncorrectable (Non-Fatal) error message received"),
-    ("fatal-error", "Root Port link has been reset (0)")])
+    ("nonfatal-error", r"Uncorrect(able|ed) \(Non-Fatal\) error message received"),
+    ("fatal-error", r"Root Port link has been reset \(0\)")])
 def test_the_kernel_recovers_a_card_from_an_error(lab, fault, said):
     enable(lab, "mock0", 2)
     lab.set_attribute("mock0_vf1", "owner", CLAIM)
@@ -279,7 +281,7 @@ def test_the_kernel_recovers_a_card_from_an_error(lab, fault, said):
     lab.guest(f"echo 1 > {CLASS}/mock0/device/reset")
     lab.run("fault", "mock0", fault)
     eventually(lambda: "device recovery successful" in lab.guest("dmesg"), "recovery")
-    assert said in lab.guest("dmesg")
+    assert re.search(said, lab.guest("dmesg"))
     assert lab.attribute("mock0", "health") == "healthy"
     assert lab.attribute("mock0_vf1", "owner") == CLAIM
     lab.guest("mock-device-workload verify mock0 --size 4096")
