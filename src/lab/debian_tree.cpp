@@ -22,11 +22,12 @@ constexpr std::array kNotUnpacked = {
     "/etc/kernel/postinst.d/initramfs-tools",
 };
 
-/// Only the packages that lists name: each takes those of its own version. NAME/SUITE would take
-/// the C library from there, too.
+/// Only the packages that lists name, and the scripts for all kernels: the rest is taken in their
+/// very version. NAME/SUITE would take the C library from there, too.
 std::string prefer_kernel_from(std::string_view suite) {
   return fmt::format(
-      R"(--setup-hook=printf "%s\n" "Package: linux-image-amd64 linux-headers-amd64" )"
+      R"(--setup-hook=printf "%s\n" )"
+      R"("Package: linux-image-amd64 linux-headers-amd64 linux-base" )"
       R"("Pin: release n={}" "Pin-Priority: 990" >"$1/etc/apt/preferences.d/kernel")",
       suite);
 }
