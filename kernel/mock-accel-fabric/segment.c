@@ -4,7 +4,10 @@
  *
  * All else, from root ports to virtual functions, is found and driven by the PCI core.
  */
+#include "mock_fabric_compat.h"
 #include "mock_fabric_drv.h"
+
+#define MOCK_FABRIC_LAST_SEGMENT	0xffff
 
 static struct mock_fabric *mock_fabric_of_bus(struct pci_bus *bus)
 {
@@ -53,22 +56,30 @@ static bool mock_fabric_segment_taken(int number)
 	return false;
 }
 
-/* The number that the bridge asks for, or the next that is free on this machine. */
+/*
+ * The number that the bridge asks for, or the next that is free on this machine. Goes back with the
+ * host bridge that gets it.
+ */
 static int mock_fabric_choose_segment(struct mock_fabric *fabric, int wanted)
 {
 	struct device *dev = &fabric->pdev->dev;
-	int number = wanted;
+	int number;
 
 	/* Four digits: programs take longer addresses for something else. */
-	if (wanted < 1 || wanted > 0xffff) {
+	if (wanted < 1 || wanted > MOCK_FABRIC_LAST_SEGMENT) {
 		dev_err(dev, "SEGMENT reads 0x%x, not 1 to 0xffff\n", wanted);
 		return -ENODEV;
 	}
-	while (mock_fabric_segment_taken(number))
-		if (++number > 0xffff) {
+	for (number = wanted;; number++) {
+		number = pci_bus_find_emul_domain_nr(number, 1, MOCK_FABRIC_LAST_SEGMENT);
+		if (number < 0) {
 			dev_err(dev, "no segment from %04x to ffff is free\n", wanted);
-			return -ENOSPC;
+			return number;
 		}
+		if (!mock_fabric_segment_taken(number))
+			break;
+		pci_bus_release_emul_domain_nr(number);
+	}
 	if (number != wanted)
 		dev_info(dev, "segment %04x is taken on this machine: using %04x\n", wanted,
 			 number);
