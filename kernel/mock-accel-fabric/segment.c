@@ -193,17 +193,21 @@ static void mock_fabric_bind_ports(struct pci_bus *root)
 	}
 }
 
-static void mock_fabric_bind_cards(struct pci_dev *pdev)
+static void mock_fabric_bind_cards(struct pci_bus *root)
+{
+	pci_bus_add_devices(root);
+}
+
+/* With the segment of a bridge, if it still has one. */
+static void mock_fabric_with_segment(struct pci_dev *pdev, void (*todo)(struct pci_bus *root))
 {
 	struct mock_fabric *fabric;
 
-	pci_lock_rescan_remove();
 	device_lock(&pdev->dev);
 	fabric = mock_fabric_of_bridge(pdev);
 	if (fabric)
-		pci_bus_add_devices(pci_host_bridge_from_priv(fabric)->bus);
+		todo(pci_host_bridge_from_priv(fabric)->bus);
 	device_unlock(&pdev->dev);
-	pci_unlock_rescan_remove();
 }
 
 /*
@@ -213,14 +217,10 @@ static void mock_fabric_bind_cards(struct pci_dev *pdev)
  */
 void mock_fabric_segment_bind(struct pci_dev *pdev)
 {
-	struct mock_fabric *fabric;
-
-	device_lock(&pdev->dev);
-	fabric = mock_fabric_of_bridge(pdev);
-	if (fabric)
-		mock_fabric_bind_ports(pci_host_bridge_from_priv(fabric)->bus);
-	device_unlock(&pdev->dev);
-	mock_fabric_bind_cards(pdev);
+	mock_fabric_with_segment(pdev, mock_fabric_bind_ports);
+	pci_lock_rescan_remove();
+	mock_fabric_with_segment(pdev, mock_fabric_bind_cards);
+	pci_unlock_rescan_remove();
 }
 
 /* The walk comes to a port before what is below it: below the last there is nothing bound. */
