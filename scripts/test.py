@@ -66,24 +66,25 @@ def ctest(name, meaning, preset, rooms=(), without=""):
          "--output-junit", str(report), *chosen]], report)
 
 
-def pytest(name, meaning, *paths, before=(), long=False):
-    """`long`: the tests that are marked so, else those that are not."""
+def pytest_stage(name, meaning, paths, options, before=(), long=False):
     report = OUT / f"{name}.xml"
     return Stage(name, meaning, [
         *before,
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5",
-         "-m", "long" if long else "not long",
-         f"--junitxml={report}", *[str(ROOT / path) for path in paths]]], report, long)
+         *options, f"--junitxml={report}", *[str(ROOT / path) for path in paths]]], report, long)
 
 
-def guest_with(kernel, name, meaning, *more, without=""):
-    """What is done to devices in a guest, again with another kernel, and more."""
-    report = OUT / f"{name}.xml"
+def pytest(name, meaning, *paths, before=(), long=False):
+    """`long`: the tests that are marked so, else those that are not."""
+    return pytest_stage(name, meaning, paths, ["-m", "long" if long else "not long"], before, long)
+
+
+def guest_with(kernel, name, meaning, *more, which=""):
+    """What is done to devices in a guest, again with another kernel, and more. `which` chooses from
+    the tests by their names, as pytest's -k does."""
     tests = [f"tests/integration/test_{subject}.py"
              for subject in ("sysfs", "pci", "fabric", "engine", "driver", *more)]
-    return Stage(name, meaning, [
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5",
-         f"--kernel={kernel}", "-k", without, f"--junitxml={report}", *tests]], report, long=True)
+    return pytest_stage(name, meaning, tests, [f"--kernel={kernel}", "-k", which], long=True)
 
 
 def script(name, meaning, *command, long=False):
@@ -133,7 +134,7 @@ def stages():
                    "direct", "faults"),
         # To boot a second such guest would take longer than it is worth.
         guest_with("debug", "kernel", "both modules in a kernel with KASAN, lockdep, KUnit and faults",
-                   "debug_kernel", without="not boot"),
+                   "debug_kernel", which="not boot"),
     ]
 
 

@@ -191,8 +191,7 @@ def test_a_pf_is_reset_while_its_vfs_work(lab, method):
         lab.start(vf, f"/bin/bash -c '{again}' {vf}")
     try:
         for vf in ("mock0_vf0", "mock0_vf1"):
-            eventually(lambda vf=vf: "read back" in lab.said(vf),
-                       "a VF works")
+            eventually(lambda vf=vf: "read back" in lab.said(vf), "a VF works")
         lab.guest(f"""cd {CLASS}/mock0/device; echo {method} > reset_method
             for cycle in $(seq {CYCLES}); do echo 1 > reset; sleep 0.5; done
             echo default > reset_method""")
