@@ -58,7 +58,7 @@ static bool mock_fabric_segment_taken(int number)
 
 /*
  * The number that the bridge asks for, or the next that is free on this machine. Goes back with the
- * host bridge that gets it.
+ * host bridge that gets it, see mock_fabric_return_number().
  */
 static int mock_fabric_choose_segment(struct mock_fabric *fabric, int wanted)
 {
@@ -258,12 +258,25 @@ void mock_fabric_segment_unbind(struct mock_fabric *fabric)
 	}
 }
 
+/*
+ * The core would do it with the last reference to the host bridge, and loses one to each PF that is
+ * pulled with its VFs. The segment that comes next would get another number, and other names.
+ */
+static void mock_fabric_return_number(struct pci_host_bridge *host)
+{
+	int number = host->domain_nr;
+
+	host->domain_nr = PCI_DOMAIN_NR_NOT_SET;
+	pci_bus_release_emul_domain_nr(number);
+}
+
 void mock_fabric_segment_remove(struct mock_fabric *fabric)
 {
-	struct pci_bus *root = pci_host_bridge_from_priv(fabric)->bus;
+	struct pci_host_bridge *host = pci_host_bridge_from_priv(fabric);
 
-	pci_stop_root_bus(root);
-	pci_remove_root_bus(root);
+	pci_stop_root_bus(host->bus);
+	pci_remove_root_bus(host->bus);
+	mock_fabric_return_number(host);
 	release_resource(&fabric->window);
 }
 

@@ -299,13 +299,22 @@ def test_two_cards_at_once(lab):
 
 
 def test_the_segment_goes_and_comes_with_the_module(lab):
+    """With the same number, whatever has happened on it: the core keeps a PF that was pulled with
+    its VFs for good."""
+    addresses = [bdf(lab, pf) for pf in PFS]
+    enable(lab, "mock0", 4)
+    lab.run("unplug", "mock0")
+    eventually(lambda: names(lab) == PFS[1:], "the card is gone with its VFs")
+    lab.run("plug", "mock0")
     for _ in range(3):
+        eventually(lambda: names(lab) == PFS, "the cards are there")
         enable(lab, "mock0", 16)
         enable(lab, "mock3", 16)
         lab.guest("rmmod mock_accel_fabric")
         assert lab.guest(f"ls {CLASS}; ls /sys/bus/pci/devices | grep -v ^0000 || true") == ""
         lab.guest("modprobe mock-accel-fabric")
         assert names(lab) == PFS
+        assert [bdf(lab, pf) for pf in PFS] == addresses
 
 
 def test_one_bridge_is_unbound_and_bound(lab):
