@@ -39,7 +39,7 @@ int mock_allocate(struct mock_device *mdev, const uuid_t *owner)
 	struct mock_allocation now;
 	int err;
 
-	mutex_lock(&mdev->lock);
+	mock_lock(mdev);
 	err = mock_allocation_read(mdev, &now);
 	if (err || uuid_equal(&now.owner, owner))
 		goto unlock;
@@ -62,7 +62,7 @@ int mock_free(struct mock_device *mdev)
 	struct mock_allocation now;
 	int err;
 
-	mutex_lock(&mdev->lock);
+	mock_lock(mdev);
 	err = mock_allocation_read(mdev, &now);
 	if (err || uuid_is_null(&now.owner))
 		goto unlock;
@@ -81,7 +81,7 @@ int mock_set_status(struct mock_device *mdev, u32 status)
 	struct mock_allocation now;
 	int err;
 
-	mutex_lock(&mdev->lock);
+	mock_lock(mdev);
 	err = mock_allocation_read(mdev, &now);
 	if (!err && !uuid_is_null(&now.owner))
 		err = -EBUSY;

@@ -14,7 +14,7 @@ static int mock_read32_locked(struct mock_device *mdev, u32 reg, u32 *value)
 {
 	int err;
 
-	mutex_lock(&mdev->lock);
+	mock_lock(mdev);
 	err = mock_read32(mdev, reg, value);
 	mutex_unlock(&mdev->lock);
 	return err;
@@ -120,7 +120,7 @@ static ssize_t owner_show(struct device *dev, struct device_attribute *attr, cha
 	struct mock_allocation now;
 	int err;
 
-	mutex_lock(&mdev->lock);
+	mock_lock(mdev);
 	err = mock_allocation_read(mdev, &now);
 	mutex_unlock(&mdev->lock);
 	if (err)

@@ -56,7 +56,7 @@ static int mock_info(struct mock_device *mdev, struct mock_accel_info *info)
 	u32 magic;
 	int err;
 
-	mutex_lock(&mdev->lock);
+	mock_lock(mdev);
 	err = mock_read32(mdev, MOCK_ACCEL_REG_DEVICE_ID, &magic);
 	if (!err) {
 		*info = mdev->identity;

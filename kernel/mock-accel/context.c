@@ -77,7 +77,7 @@ void mock_context_close(struct mock_context *context)
 	mock_context_set_eventfd(context, NULL);
 	wait_event_killable_timeout(mdev->changes, mock_context_is_idle(context),
 				    msecs_to_jiffies(MOCK_CLOSE_MS));
-	mutex_lock(&mdev->lock);
+	mock_lock(mdev);
 	if (!mock_context_is_idle(context)) {
 		dev_warn_ratelimited(&mdev->dev, "a file is closed whose works do not end: the engine is stopped\n");
 		mock_engine_stop(mdev);

@@ -19,6 +19,7 @@ static void mock_device_release(struct device *dev)
 {
 	struct mock_device *mdev = to_mock_device(dev);
 
+	mutex_destroy(&mdev->reset_lock);
 	mutex_destroy(&mdev->lock);
 	kfree(mdev);
 }
@@ -40,6 +41,35 @@ void mock_class_unregister(void)
 	xa_destroy(&mock_last_numbers);
 }
 
+/*
+ * Takes mdev->lock for what somebody wants of the device: waits while it is being reset, so that
+ * nobody sees it half-way. Not for what the core wants, which may hold pci_bus_sem.
+ */
+void mock_lock(struct mock_device *mdev)
+{
+	for (;;) {
+		mutex_lock(&mdev->lock);
+		if (!mdev->resetting)
+			return;
+		mutex_unlock(&mdev->lock);
+		wait_event(mdev->changes, !READ_ONCE(mdev->resetting));
+	}
+}
+
+/* The same. -EINTR: a signal came first, and the lock is not taken. */
+int mock_lock_interruptible(struct mock_device *mdev)
+{
+	for (;;) {
+		int err = mutex_lock_interruptible(&mdev->lock);
+
+		if (err || !mdev->resetting)
+			return err;
+		mutex_unlock(&mdev->lock);
+		if (wait_event_interruptible(mdev->changes, !READ_ONCE(mdev->resetting)))
+			return -EINTR;
+	}
+}
+
 /* NULL: no memory. Given back by put_device(&mdev->dev). */
 struct mock_device *mock_device_alloc(struct pci_dev *pdev, void __iomem *regs)
 {
@@ -48,7 +78,7 @@ struct mock_device *mock_device_alloc(struct pci_dev *pdev, void __iomem *regs)
 	if (!mdev)
 		return NULL;
 	mutex_init(&mdev->lock);
-	lockdep_set_subclass(&mdev->lock, pdev->is_virtfn);
+	mutex_init(&mdev->reset_lock);
 	INIT_LIST_HEAD(&mdev->vfs);
 	INIT_LIST_HEAD(&mdev->sibling);
 	INIT_LIST_HEAD(&mdev->contexts);

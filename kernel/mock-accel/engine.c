@@ -302,7 +302,7 @@ int mock_engine_submit(struct mock_device *mdev, struct mock_work *work, u64 *id
 {
 	int err;
 
-	err = mutex_lock_interruptible(&mdev->lock);
+	err = mock_lock_interruptible(mdev);
 	if (err)
 		return err;
 	err = mock_submit_locked(mdev, work);

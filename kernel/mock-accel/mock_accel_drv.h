@@ -176,10 +176,12 @@ struct mock_engine {
  * @identity: read once: a function does not change it
  * @number: N of mockN; unused where @pf is set
  * @link: name of the link from @pf to this VF
- * @lock: orders all register access and all that follows. Held through a reset, so that nobody
- *	sees a device that is half-way. Events are sent under it: they leave in the order of what
- *	they tell. That of a PF comes before those of its VFs
- * @vfs: of a PF: its VFs that this driver drives. Under its @lock
+ * @lock: orders all register access and all that follows, up to @changes. The core takes it by
+ *	this driver's callbacks with pci_bus_sem held, which a reset takes: not held through a
+ *	reset. Events are sent under it: they leave in the order of what they tell
+ * @resetting: a reset is under way: see mock_lock()
+ * @reset_lock: of a PF, also for its VFs: held through a reset of one of them
+ * @vfs: of a PF: its VFs that this driver drives. Under its @reset_lock
  * @sibling: place of a VF in @vfs of @pf
  * @resetter: of a PF: the task that resets it, and its VFs with it
  * @reset_with_pf: this VF is being reset with its PF. Under the PCI device's lock
@@ -191,7 +193,8 @@ struct mock_engine {
  *	VF along
  * @engine: see there
  * @contexts: those of open files that have buffers which the device may use. Under @lock
- * @changes: wakes users of open files when a work has ended, and when the device dies or goes
+ * @changes: wakes users of open files when a work has ended, and when the device dies or goes; and
+ *	who waits for the end of a reset
  */
 struct mock_device {
 	struct device dev;
@@ -204,6 +207,8 @@ struct mock_device {
 	char link[sizeof("virtfn65535")];
 
 	struct mutex lock;	/* orders all register access */
+	bool resetting;
+	struct mutex reset_lock;	/* one reset at a time */
 	struct list_head vfs;
 	struct list_head sibling;
 	struct task_struct *resetter;
@@ -242,6 +247,8 @@ struct mock_device *mock_physfn(struct pci_dev *pdev);
 int mock_sriov_configure(struct pci_dev *pdev, int count);
 
 /* device.c */
+void mock_lock(struct mock_device *mdev);
+int mock_lock_interruptible(struct mock_device *mdev);
 int mock_class_register(void);
 void mock_class_unregister(void);
 struct mock_device *mock_device_alloc(struct pci_dev *pdev, void __iomem *regs);

@@ -37,7 +37,7 @@ int mock_passphrase(struct mock_device *mdev, struct mock_accel_passphrase *pass
 	if (passphrase->reserved || passphrase->words < MOCK_ACCEL_PASSPHRASE_MIN_WORDS ||
 	    passphrase->words > MOCK_ACCEL_PASSPHRASE_MAX_WORDS)
 		return -EINVAL;
-	mutex_lock(&mdev->lock);
+	mock_lock(mdev);
 	err = mock_passphrase_order(mdev, passphrase->words) ?:
 	      mock_passphrase_await(mdev) ?:
 	      mock_read(mdev, MOCK_ACCEL_REG_PASSPHRASE_TEXT, passphrase->text,

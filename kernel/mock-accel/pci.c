@@ -43,14 +43,20 @@ static void __iomem *mock_map_registers(struct pci_dev *pdev)
 	return regs ?: IOMEM_ERR_PTR(-ENOMEM);
 }
 
+/* A PF and its VFs are reset one at a time, for a PF takes its VFs along. */
+static struct mutex *mock_reset_lock(struct mock_device *mdev)
+{
+	return mdev->pf ? &mdev->pf->reset_lock : &mdev->reset_lock;
+}
+
 /* From now on, a reset of the PF takes this VF along. */
 static void mock_join_pf(struct mock_device *mdev)
 {
 	if (!mdev->pf)
 		return;
-	mutex_lock(&mdev->pf->lock);
+	mutex_lock(mock_reset_lock(mdev));
 	list_add_tail(&mdev->sibling, &mdev->pf->vfs);
-	mutex_unlock(&mdev->pf->lock);
+	mutex_unlock(mock_reset_lock(mdev));
 }
 
 /* Waits for a reset of the PF to end. */
@@ -58,9 +64,9 @@ static void mock_leave_pf(struct mock_device *mdev)
 {
 	if (!mdev->pf)
 		return;
-	mutex_lock(&mdev->pf->lock);
+	mutex_lock(mock_reset_lock(mdev));
 	list_del(&mdev->sibling);
-	mutex_unlock(&mdev->pf->lock);
+	mutex_unlock(mock_reset_lock(mdev));
 }
 
 static int mock_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -131,13 +137,15 @@ static void mock_remove(struct pci_dev *pdev)
 /*
  * Reset, suspend and error recovery take the allocation from the device. It is carried over each
  * of them, and interrupts are off meanwhile. The engine is stopped; works in flight are aborted.
- * The callers hold the device lock: no two at a time.
+ * The callers hold the device lock, or of a VF that of its PF.
  */
 
 /* Under mdev->lock. */
 static void mock_quiesce(struct mock_device *mdev)
 {
-	mock_allocation_save(mdev);
+	/* A VF that an error has frozen may also be taken along by its PF. */
+	if (mdev->state != MOCK_FROZEN)
+		mock_allocation_save(mdev);
 	mock_engine_stop(mdev);
 	if (mdev->state == MOCK_LIVE)
 		WRITE_ONCE(mdev->state, MOCK_FROZEN);
@@ -157,37 +165,50 @@ static void mock_revive(struct mock_device *mdev)
 	mock_engine_reset_done(mdev);
 }
 
+/* Who wants something of the device waits until it is thawed, see mock_lock(). */
+static void mock_freeze(struct mock_device *mdev)
+{
+	mock_events_pause(mdev);
+	mutex_lock(&mdev->lock);
+	mock_quiesce(mdev);
+	mdev->resetting = true;
+	mutex_unlock(&mdev->lock);
+}
+
+static void mock_thaw(struct mock_device *mdev)
+{
+	mutex_lock(&mdev->lock);
+	mock_revive(mdev);
+	WRITE_ONCE(mdev->resetting, false);
+	mutex_unlock(&mdev->lock);
+	wake_up_all(&mdev->changes);
+}
+
 /*
  * A reset of a PF resets its VFs, too, and the core does not save and restore them with it: those
- * that this driver drives are taken along here. Their locks may be many, but they are only taken
- * together under that of the PF.
+ * that this driver drives are taken along here, by whom is under the PF's reset_lock.
  */
-
-/* Under the PF's lock. */
-static void mock_take_vf_along(struct mock_device *pf, struct mock_device *vf)
+static void mock_take_vf_along(struct mock_device *vf)
 {
-	mock_events_pause(vf);
-	mutex_lock_nest_lock(&vf->lock, &pf->lock);
-	mock_quiesce(vf);
+	mock_freeze(vf);
 	pci_save_state(vf->pdev);
 }
 
-/* Under both locks; gives back the VF's. The PF's SR-IOV has been restored. */
+/* The PF's SR-IOV has been restored. */
 static void mock_bring_vf_back(struct mock_device *pf, struct mock_device *vf)
 {
 	/* Of a PF that is dead, the core would try at length. */
-	if (pf->state == MOCK_LIVE) {
+	if (!mock_lost(pf)) {
 		pci_restore_state(vf->pdev);
 		/* For pci_restore_state() after an error. */
 		pci_save_state(vf->pdev);
 	}
-	mock_revive(vf);
-	mutex_unlock(&vf->lock);
+	mock_thaw(vf);
 }
 
 /*
- * The core pairs the two calls, so who accesses the device meanwhile waits for the lock. A reset of
- * the whole bus calls them for the PF first and then for each VF, which has been taken along.
+ * The core pairs the two calls. A reset of the whole bus calls them for the PF first and then for
+ * each VF, which has been taken along.
  */
 static void mock_reset_prepare(struct pci_dev *pdev)
 {
@@ -197,12 +218,11 @@ static void mock_reset_prepare(struct pci_dev *pdev)
 	if (mdev->reset_with_pf)
 		return;
 
-	mock_events_pause(mdev);
-	mutex_lock(&mdev->lock);
-	mock_quiesce(mdev);
+	mutex_lock(mock_reset_lock(mdev));
 	WRITE_ONCE(mdev->resetter, current);
+	mock_freeze(mdev);
 	list_for_each_entry(vf, &mdev->vfs, sibling)
-		mock_take_vf_along(mdev, vf);
+		mock_take_vf_along(vf);
 }
 
 static void mock_reset_done(struct pci_dev *pdev)
@@ -212,17 +232,17 @@ static void mock_reset_done(struct pci_dev *pdev)
 	if (mdev->reset_with_pf)
 		return;
 
-	mock_revive(mdev);
+	mock_thaw(mdev);
 	/* The core has used up what was saved, for pci_restore_state() after an error. */
-	if (mdev->state == MOCK_LIVE)
+	if (!mock_lost(mdev))
 		pci_save_state(pdev);
 	list_for_each_entry(vf, &mdev->vfs, sibling)
 		mock_bring_vf_back(mdev, vf);
 	list_for_each_entry(vf, &mdev->vfs, sibling)
 		mock_events_start(vf);
-	WRITE_ONCE(mdev->resetter, NULL);
-	mutex_unlock(&mdev->lock);
 	mock_events_start(mdev);
+	WRITE_ONCE(mdev->resetter, NULL);
+	mutex_unlock(mock_reset_lock(mdev));
 }
 
 static int mock_suspend(struct device *dev)
@@ -236,14 +256,19 @@ static int mock_suspend(struct device *dev)
 	return 0;
 }
 
+/* Of a VF that is being reset with its PF, the end of that reset does it. */
 static int mock_resume(struct device *dev)
 {
 	struct mock_device *mdev = dev_get_drvdata(dev);
+	bool resetting;
 
 	mutex_lock(&mdev->lock);
-	mock_revive(mdev);
+	resetting = mdev->resetting;
+	if (!resetting)
+		mock_revive(mdev);
 	mutex_unlock(&mdev->lock);
-	mock_events_start(mdev);
+	if (!resetting)
+		mock_events_start(mdev);
 	return 0;
 }
 
@@ -278,7 +303,7 @@ static pci_ers_result_t mock_slot_reset(struct pci_dev *pdev)
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
 	mutex_lock(&mdev->lock);
-	answers = mock_answers(mdev);
+	answers = mdev->resetting || mock_answers(mdev);
 	if (!answers)
 		mock_declare_dead(mdev);
 	mutex_unlock(&mdev->lock);

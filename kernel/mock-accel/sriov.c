@@ -3,8 +3,6 @@
  * mock-accel: VFs on demand. Nobody loses a device that he holds because of them: neither a VF that
  * goes, nor a PF that is divided.
  */
-#include <linux/lockdep.h>
-
 #include "mock_accel_drv.h"
 
 /* Under mdev->lock. A device that does not answer is held by nobody. */
@@ -15,32 +13,32 @@ static bool mock_is_held(struct mock_device *mdev)
 	return !mock_allocation_read(mdev, &now) && now.status != MOCK_ACCEL_STATUS_FREE;
 }
 
-/* Under pf->lock. */
-static bool mock_vf_is_held(struct mock_device *pf, struct mock_device *vf)
+static bool mock_vf_is_held(struct mock_device *vf)
 {
 	bool held;
 
-	mutex_lock_nest_lock(&vf->lock, &pf->lock);
+	mutex_lock(&vf->lock);
 	held = mock_is_held(vf);
 	mutex_unlock(&vf->lock);
 	return held;
 }
 
+/* Waits for resets of single VFs to end. */
 static int mock_check_vfs_free(struct mock_device *pf)
 {
 	struct mock_device *vf;
 	int err = 0;
 
-	mutex_lock(&pf->lock);
+	mutex_lock(&pf->reset_lock);
 	list_for_each_entry(vf, &pf->vfs, sibling) {
-		if (!mock_vf_is_held(pf, vf))
+		if (!mock_vf_is_held(vf))
 			continue;
 		dev_warn_ratelimited(&pf->pdev->dev, "VFs stay: %s is allocated\n",
 				     dev_name(&vf->dev));
 		err = -EBUSY;
 		break;
 	}
-	mutex_unlock(&pf->lock);
+	mutex_unlock(&pf->reset_lock);
 	return err;
 }
 
