@@ -42,4 +42,9 @@ void HealthBoard::close() {
   changed_.notify_all();
 }
 
+void HealthBoard::open() {
+  const std::lock_guard lock(mutex_);
+  closed_ = false;
+}
+
 }  // namespace mockdev::dra

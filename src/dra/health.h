@@ -44,8 +44,10 @@ class HealthBoard {
   /// case. None: the board is closed.
   [[nodiscard]] std::optional<Snapshot> watch(std::uint64_t seen,
                                               std::chrono::milliseconds patience);
-  /// Ends all watching, for good.
+  /// Ends all watching, until it is opened again.
   void close();
+  /// A board is open from the start.
+  void open();
 
  private:
   std::mutex mutex_;

@@ -37,8 +37,10 @@ constexpr std::chrono::seconds kCheckPatience{2};
 // For calls that run when the plugin stops. Later they lose their answers, not their effects: the
 // kubelet asks the next agent.
 constexpr std::chrono::seconds kGrace{2};
-// The health streams hold a thread each; prepare calls wait for each other anyway.
-constexpr int kMaxThreads = 32;
+// Beyond these, calls are refused, those of the liveness probe among them. The health streams hold
+// a thread each, and so does each pod that starts while the API server is slow; a node has 110
+// pods.
+constexpr int kMaxThreads = 256;
 
 // ---- DRA ----
 
@@ -322,6 +324,7 @@ class KubeletPlugin::Servers {
   Servers& operator=(Servers&&) = delete;
 
   Result<void> start() {
+    board_.open();
     for (const fs::path& folder : {paths_.data_folder, paths_.registration_socket.parent_path()}) {
       if (auto made = make_folder(folder); !made) return made;
     }
@@ -337,7 +340,7 @@ class KubeletPlugin::Servers {
 
   void stop() {
     stop(registration_server_, paths_.registration_socket, std::chrono::seconds(0));
-    board_.close();
+    if (plugin_server_) board_.close();
     stop(plugin_server_, paths_.plugin_socket, kGrace);
   }
 

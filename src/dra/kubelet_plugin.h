@@ -41,7 +41,7 @@ class KubeletPlugin {
  public:
   /// Makes the folders that are missing, replaces sockets that a process before has left, and
   /// serves: first the plugin's socket, then the registration, so that a kubelet which sees the
-  /// second finds the first. `handler` and `board` outlive this object.
+  /// second finds the first. Opens the board. `handler` and `board` outlive this object.
   [[nodiscard]] static Result<std::unique_ptr<KubeletPlugin>> start(
       const KubeletPluginSettings& settings, ClaimHandler& handler, HealthBoard& board);
   /// As stop().

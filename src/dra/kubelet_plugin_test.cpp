@@ -11,6 +11,7 @@
 #include "base/testing.h"
 #include "dra_v1.grpc.pb.h"
 #include "dra_v1alpha3.grpc.pb.h"
+#include "health_v1.grpc.pb.h"
 #include "health_v1alpha1.grpc.pb.h"
 #include "plugin_registration.grpc.pb.h"
 
@@ -165,6 +166,19 @@ TEST_F(Plugin, StreamsHealthAsItChanges) {
   EXPECT_EQ(message.devices(0).message(), "ill");
   plugin_->stop();
   EXPECT_FALSE(stream->Read(&message));
+}
+
+TEST_F(Plugin, StreamsHealthAgainAfterItWasStopped) {
+  board_.post({{.pool = PoolName("p"), .device = DeviceName("mock0"), .message = ""}});
+  start();
+  plugin_.reset();
+  start();
+  const auto stub = ::v1::DRAResourceHealth::NewStub(channel(plugin_socket()));
+  grpc::ClientContext context;
+  const auto stream = stub->NodeWatchResources(&context, {});
+  ::v1::NodeWatchResourcesResponse message;
+  ASSERT_TRUE(stream->Read(&message));
+  EXPECT_EQ(message.devices(0).device().device_name(), "mock0");
 }
 
 TEST_F(Plugin, ChecksItselfAndCleansUp) {
