@@ -105,6 +105,8 @@ class Publisher::Pass {
     return published_;
   }
 
+  /// What the server did not keep of what this pass has written, also if it failed.
+  [[nodiscard]] const DroppedFields& dropped() const { return published_.dropped; }
   /// The slices as this pass has left them. None: whoever knows the node keeps them.
   [[nodiscard]] std::optional<Objects> take_left() { return std::move(left_); }
 
@@ -399,6 +401,7 @@ Result<Published> Publisher::publish_changes(const std::vector<Pool>& pools,
   {
     const std::lock_guard lock(mutex_);
     left = std::exchange(left_, std::nullopt);
+    in_pass_ = true;  // what is reported from now on is held against `left`
   }
   return run(Pass(*this, std::move(left), std::nullopt, stop), pools);
 }
@@ -414,6 +417,10 @@ Result<Published> Publisher::run(Pass pass, const std::vector<Pool>& pools) {
     in_pass_ = true;
   }
   auto published = pass.run(pools);
+  // A pass that fails may have seen it as well, and no later one sees it again.
+  dropped_.taints |= pass.dropped().taints;
+  dropped_.counters |= pass.dropped().counters;
+  if (published) published->dropped = std::exchange(dropped_, {});
   const std::lock_guard lock(mutex_);
   in_pass_ = false;
   for (const auto& [name, report] : std::exchange(reports_, {})) {

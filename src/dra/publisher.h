@@ -120,6 +120,7 @@ class Publisher {
   kube::Api& api_;
   PublisherSettings settings_;
   std::map<std::string, Altered> altered_;  ///< by name; both normalised
+  DroppedFields dropped_;                   ///< of passes that failed; the next that does not tells
   mutable std::mutex mutex_;
   std::map<std::string, std::string> versions_;  ///< resourceVersion by name, as it was last left
   std::optional<Objects> left_;  ///< the slices as a pass has left them; none: nobody knows

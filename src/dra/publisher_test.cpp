@@ -222,6 +222,22 @@ TEST_F(Publishing, TaintsThatTheServerDropsAreReportedOnceAndNotWrittenAgain) {
   EXPECT_EQ(again->writes(), 0U);
 }
 
+TEST_F(Publishing, TaintsThatWereDroppedInAPassThatFailedAreReportedByTheNext) {
+  api_.on_store = [&](json& object) {
+    if (!object.contains("spec")) return;
+    for (json& device : object["spec"]["devices"]) device.erase("taints");
+    api_.next_failure = kube::reason::kConflict;  // of the other pool
+  };
+  machine_.device("mock0").health = discovery::Health::degraded;
+  machine_.add("mock1").numa_node = 1;
+  ASSERT_FALSE(publish());
+  api_.on_store = nullptr;
+  const auto done = publish();
+  ASSERT_TRUE(done);
+  EXPECT_TRUE(done->dropped.taints);
+  EXPECT_FALSE(publish()->dropped.taints);
+}
+
 TEST_F(Publishing, NoDeviceIsOfferedByAServerThatDropsCounters) {
   api_.on_store = [](json& object) {
     if (object.contains("spec")) object["spec"].erase("sharedCounters");
