@@ -135,11 +135,13 @@ class SimulatedNodes::Implementation {
     if (name.empty()) return;
     Node& node = nodes_by_name_[name];
     const std::string slice_name = text_at(slice, {"metadata", "name"});
+    const bool was_served = is_served(node);
     if (deleted) {
       node.slices.erase(slice_name);
     } else {
       node.slices[slice_name] = slice;
     }
+    if (was_served && !is_served(node)) make_due(name, node, settings_.grace);
     // Before the first pass over the node nothing is news: that will see it.
     if (node.publisher && node.publisher->saw(slice, deleted)) {
       make_due(name, node, settings_.repair_delay);
@@ -242,7 +244,7 @@ class SimulatedNodes::Implementation {
   /// Brings one node's slices in line. Holds the mutex at its begin and its end.
   void pass(const std::string& name, Node& node, std::unique_lock<std::mutex>& lock,
             const std::stop_token& stop) {
-    if (node.uid.empty() || !node.agents.empty()) return;
+    if (node.uid.empty() || is_served(node)) return;
     const std::string uid = node.uid;
     const auto slices = node.slices;
     if (!node.publisher) node.publisher = make_publisher(name, slices);
@@ -263,6 +265,14 @@ class SimulatedNodes::Implementation {
       node.backoff = std::clamp(node.backoff * 2, settings_.first_backoff, settings_.max_backoff);
       make_due(name, node, node.backoff);
     }
+  }
+
+  /// By an agent. Where nobody says which pods are agents, slices without our label tell of one.
+  [[nodiscard]] bool is_served(const Node& node) const {
+    if (!settings_.agent_selector.empty()) return !node.agents.empty();
+    return std::ranges::any_of(node.slices, [&](const auto& entry) {
+      return !is_simulated(entry.second, settings_.publisher.driver);
+    });
   }
 
   [[nodiscard]] bool has_simulated(const std::map<std::string, json>& slices) const {

@@ -170,6 +170,23 @@ TEST_F(SimulatedNodesTest, ANodeWithAnAgentIsTheAgents) {
   EXPECT_TRUE(eventually([&] { return slices_of("sim1").size() == 2; }));
 }
 
+TEST_F(SimulatedNodesTest, WithoutASelectorForeignSlicesTellOfAnAgent) {
+  add_node("sim1");
+  ASSERT_TRUE(api_.create(
+      slices_,
+      {{"metadata", {{"name", "an-agents"}}},
+       {"spec",
+        {{"driver", "a.example.com"}, {"nodeName", "sim1"}, {"pool", {{"name", "sim1/numa0"}}}}}}));
+  add_node("sim2");
+  simulate();
+  settle();
+  EXPECT_EQ(slices_of("sim2").size(), 2U);
+  ASSERT_EQ(slices_of("sim1").size(), 1U);
+  EXPECT_FALSE(is_simulated(slices_of("sim1").front(), driver_));
+  ASSERT_TRUE(api_.remove(slices_.named("an-agents")));
+  EXPECT_TRUE(eventually([&] { return slices_of("sim1").size() == 2; }));
+}
+
 TEST_F(SimulatedNodesTest, ANodeThatComesBackGetsSlicesOfItsOwn) {
   add_node("sim1");
   simulate();
