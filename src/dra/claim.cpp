@@ -128,6 +128,20 @@ Result<Env> env_for(const json& allocation, const std::string& request, const Dr
   return env;
 }
 
+/// Of an allocation. One that names no nodes may be for each of them.
+bool is_for_node(const json& allocation, const NodeName& node) {
+  bool named = false;
+  for (const json& term : member(member(allocation, "nodeSelector"), "nodeSelectorTerms")) {
+    for (const json& field : member(term, "matchFields")) {
+      if (text(field, "key") != "metadata.name") continue;
+      named = true;
+      const json& values = member(field, "values");
+      if (std::ranges::find(values, json(node.text())) != values.end()) return true;
+    }
+  }
+  return !named;
+}
+
 // ---- The claim ----
 
 Result<std::vector<AllocatedDevice>> parse_devices(const json& allocation,
@@ -189,6 +203,15 @@ Result<Claim> parse_claim(const json& object, const ClaimUid& expected, const Dr
   claim.devices = std::move(*devices);
   claim.statuses = parse_device_statuses(object, driver);
   return claim;
+}
+
+bool is_given(const json& claim, const NodeName& node, const DeviceName& device) {
+  const json& allocation = member(member(claim, "status"), "allocation");
+  const json& results = member(member(allocation, "devices"), "results");
+  return is_for_node(allocation, node) && std::ranges::any_of(results, [&](const json& result) {
+           return text(result, "device") == device.text() &&
+                  member(result, "adminAccess") != json(true);
+         });
 }
 
 Uuid owner_uuid(const ClaimUid& uid) {

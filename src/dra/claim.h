@@ -62,6 +62,11 @@ struct Claim {
 [[nodiscard]] Result<Claim> parse_claim(const nlohmann::json& object, const ClaimUid& expected,
                                         const DriverName& driver);
 
+/// Whether the claim, as the API server has it, has been given the device of that node to hold it,
+/// in the name of whatever driver: there may be another one that serves the node's devices.
+[[nodiscard]] bool is_given(const nlohmann::json& claim, const NodeName& node,
+                            const DeviceName& device);
+
 /// The UUID that the claim is known by in a device: its UID, or where that is no UUID, one made
 /// from it that is the same each time.
 [[nodiscard]] Uuid owner_uuid(const ClaimUid& uid);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dra/claim_service.h"
 
+#include <algorithm>
 #include <cerrno>
-#include <set>
+#include <map>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -13,6 +15,8 @@
 #include <sys/file.h>
 
 #include "base/log.h"
+#include "dra/slices.h"
+#include "dra/trim.h"
 #include "kube/json_access.h"
 
 namespace mockdev::dra {
@@ -78,13 +82,16 @@ class ClaimService::Turn {
 ClaimService::ClaimService(kube::Api& api, Preparer& preparer, ClaimServiceSettings settings)
     : api_(api), preparer_(preparer), settings_(std::move(settings)) {}
 
+kube::Resource ClaimService::resource(const ClaimReference& reference) const {
+  return {.group = "resource.k8s.io",
+          .version = settings_.api_version,
+          .plural = "resourceclaims",
+          .ns = reference.ns,
+          .name = reference.name};
+}
+
 Result<Claim> ClaimService::fetch(const ClaimReference& reference, Deadline deadline) {
-  const auto object = api_.get({.group = "resource.k8s.io",
-                                .version = settings_.api_version,
-                                .plural = "resourceclaims",
-                                .ns = reference.ns,
-                                .name = reference.name},
-                               {.timeout = left_until(deadline)});
+  const auto object = api_.get(resource(reference), {.timeout = left_until(deadline)});
   if (!object) return std::unexpected(to_error(object.error()));
   return parse_claim(*object, reference.uid, settings_.driver);
 }
@@ -130,37 +137,91 @@ std::vector<Result<void>> ClaimService::unprepare(const std::vector<ClaimReferen
   return results;
 }
 
+/// Of what another process has left, or does beside this one.
+Result<void> ClaimService::tidy() {
+  const auto turn = Turn::take(*this, steady_clock::now() + settings_.patience);
+  if (!turn) return std::unexpected(turn.error());
+  preparer_.remove_half_written();
+  preparer_.resume();
+  return {};
+}
+
 Result<unsigned> ClaimService::remove_orphans(const std::stop_token& stop) {
+  if (auto done = tidy(); !done) return std::unexpected(done.error());
   // Before the list: a claim that is prepared after it must not be missed in it.
-  const std::set<Uuid> holders = preparer_.holders();
+  const auto holders = preparer_.holders();
   if (holders.empty()) return 0;
-  const auto list = api_.list(
+  const auto trim = [&](nlohmann::json& claim) {
+    if (!holders.contains(owner_uuid(uid_of(claim)))) trim_to_identity(claim);
+  };
+  auto list = api_.list(
       {.group = "resource.k8s.io", .version = settings_.api_version, .plural = "resourceclaims"},
-      {}, {.stop = stop});
+      {.trim = trim}, {.stop = stop});
   if (!list) return std::unexpected(to_error(list.error()));
-  const auto claims = list->value("items", nlohmann::json::array());
-  std::set<Uuid> living;
-  for (const auto& claim : claims) living.insert(owner_uuid(uid_of(claim)));
+  const nlohmann::json& claims = (*list)["items"];
+  std::map<Uuid, const nlohmann::json*> living;
+  for (const auto& claim : claims) living.emplace(owner_uuid(uid_of(claim)), &claim);
   unsigned removed = 0;
-  for (const Uuid& holder : holders) {
-    if (living.contains(holder)) continue;
-    const auto turn = Turn::take(*this, steady_clock::now() + settings_.patience);
-    if (!turn) return std::unexpected(turn.error());
-    if (auto done = preparer_.remove_holder(holder); !done) return std::unexpected(done.error());
-    log::warn("claim uid={} no longer exists: its devices are free", holder);
-    ++removed;
+  std::optional<Error> problem;
+  for (const auto& [holder, devices] : holders) {
+    const auto claim = living.find(holder);
+    const auto done =
+        remove_leftovers(holder, claim == living.end() ? nullptr : claim->second, devices);
+    if (!done && !problem) problem = done.error();
+    if (done && *done) ++removed;
   }
   if (settings_.statuses != nullptr) {
     if (auto told = tell_of_prepared(claims); !told) return std::unexpected(told.error());
   }
+  if (problem) return std::unexpected(*problem);
   return removed;
+}
+
+Result<bool> ClaimService::remove_leftovers(const Uuid& holder, const nlohmann::json* claim,
+                                            const std::vector<std::string>& devices) {
+  if (claim != nullptr) return take_away_what_is_not_given(holder, *claim, devices);
+  const auto turn = Turn::take(*this, steady_clock::now() + settings_.patience);
+  if (!turn) return std::unexpected(turn.error());
+  if (auto done = preparer_.remove_holder(holder); !done) return std::unexpected(done.error());
+  log::warn("claim uid={} no longer exists: its devices are free", holder);
+  return true;
+}
+
+Result<bool> ClaimService::take_away_what_is_not_given(const Uuid& holder,
+                                                       const nlohmann::json& listed,
+                                                       const std::vector<std::string>& devices) {
+  const auto is_given_by = [&](const nlohmann::json& claim) {
+    return [&](const std::string& device) {
+      return is_given(claim, settings_.node, device_name(device));
+    };
+  };
+  if (std::ranges::all_of(devices, is_given_by(listed))) return false;
+  const ClaimReference reference{.ns = kube::text_at(listed, {"metadata", "namespace"}),
+                                 .name = kube::text_at(listed, {"metadata", "name"}),
+                                 .uid = uid_of(listed)};
+  const auto deadline = steady_clock::now() + settings_.patience;
+  const auto turn = Turn::take(*this, deadline);
+  if (!turn) return std::unexpected(turn.error());
+  // Since the list was made it may have been given them and been prepared.
+  const auto now = api_.get(resource(reference), {.timeout = left_until(deadline)});
+  if (!now) return std::unexpected(to_error(now.error()));
+  if (uid_of(*now) != reference.uid) return false;  // the next look finds no claim at all
+  for (const std::string& device : devices) {
+    if (is_given_by(*now)(device)) continue;
+    if (auto done = preparer_.take_away(holder, device); !done) {
+      return std::unexpected(done.error());
+    }
+    log::warn("device={} was held by {}, which was not given it: it is free", device,
+              to_string(reference));
+  }
+  return true;
 }
 
 Result<void> ClaimService::tell_of_prepared(const nlohmann::json& claims) {
   // Since the list was made, some may have been unprepared: only under the turn it stays true.
   const auto turn = Turn::take(*this, steady_clock::now() + settings_.patience);
   if (!turn) return std::unexpected(turn.error());
-  const std::set<Uuid> holders = preparer_.holders();
+  const auto holders = preparer_.holders();
   for (const auto& object : claims) {
     if (!holders.contains(owner_uuid(uid_of(object)))) continue;
     const auto claim = parse_claim(object, uid_of(object), settings_.driver);

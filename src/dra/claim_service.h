@@ -48,6 +48,7 @@ class ClaimHandler {
 
 struct ClaimServiceSettings {
   DriverName driver;
+  NodeName node;
   std::string api_version;  ///< of resource.k8s.io
   /// Held while something is prepared or unprepared, so that the old and the new agent of a rolling
   /// update don't do it both at once. Empty: there is only one agent.
@@ -70,16 +71,26 @@ class ClaimService final : public ClaimHandler {
       const std::vector<ClaimReference>& claims) override;
 
   /// Frees devices and removes CDI files of claims that no longer exist, as they are left where a
-  /// node lost its memory of them. Costs a list of all claims, and nothing if no claim is prepared.
-  /// The number of claims that it did away with. From the list, `statuses` hears of the claims that
-  /// a process before this one has prepared.
+  /// node lost its memory of them, and devices that a claim holds and was not given, such as one
+  /// that could not be reached when the claim was unprepared. Costs a list of all claims, and
+  /// nothing if no claim is prepared. The number of claims of which something was left; what can't
+  /// be freed does not hold up the rest, and the first error comes back. From the list, `statuses`
+  /// hears of the claims that a process before this one has prepared.
   [[nodiscard]] Result<unsigned> remove_orphans(const std::stop_token& stop = {});
 
  private:
   class Turn;
   using Deadline = std::chrono::steady_clock::time_point;
 
+  [[nodiscard]] kube::Resource resource(const ClaimReference& reference) const;
   [[nodiscard]] Result<Claim> fetch(const ClaimReference& reference, Deadline deadline);
+  [[nodiscard]] Result<void> tidy();
+  /// Whether there was something. `claim` is the holder's, from a list; null: it has none.
+  [[nodiscard]] Result<bool> remove_leftovers(const Uuid& holder, const nlohmann::json* claim,
+                                              const std::vector<std::string>& devices);
+  [[nodiscard]] Result<bool> take_away_what_is_not_given(const Uuid& holder,
+                                                         const nlohmann::json& listed,
+                                                         const std::vector<std::string>& devices);
   [[nodiscard]] Result<void> tell_of_prepared(const nlohmann::json& claims);
 
   kube::Api& api_;

@@ -42,6 +42,7 @@ class Service : public testing::Test {
     return {api_,
             preparer_,
             {.driver = DriverName("mock-accel.example.com"),
+             .node = NodeName("n1"),
              .api_version = "v1",
              .lock_file = lock_file,
              .patience = std::chrono::milliseconds(20)}};
@@ -110,6 +111,40 @@ TEST_F(Service, OrphansAreThoseWhoseClaimsAreGone) {
   EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
 }
 
+TEST_F(Service, AnOrphanThatCanNotBeFreedDoesNotHoldUpTheOther) {
+  machine_.add("mock1");
+  const std::vector<std::string> names = {"mock0", "mock1"};
+  for (std::size_t stuck = 0; stuck < names.size(); ++stuck) {
+    ASSERT_TRUE(machine_.take("mock0", owner_uuid(ClaimUid("gone"))));
+    ASSERT_TRUE(machine_.take("mock1", owner_uuid(ClaimUid("gone too"))));
+    machine_.broken = {names[stuck]};
+    EXPECT_FALSE(service().remove_orphans());
+    EXPECT_NE(machine_.owner(names[stuck]), std::nullopt);
+    EXPECT_EQ(machine_.owner(names[1 - stuck]), std::nullopt);
+    machine_.broken = {};
+    EXPECT_EQ(*service().remove_orphans(), 1U);
+  }
+}
+
+TEST_F(Service, ADeviceThatWasAwayWhenItsClaimWasUnpreparedIsFreedWhenItIsBack) {
+  machine_.add("mock1");
+  add_claim("a", kUid);
+  auto service = this->service();
+  ASSERT_TRUE(service.prepare(reference("a"))[0]);
+  const auto readings = std::exchange(machine_.device("mock0").readings, std::nullopt);
+  ASSERT_TRUE(service.unprepare(reference("a"))[0]);
+  machine_.device("mock0").readings = readings;
+  EXPECT_EQ(*service.remove_orphans(), 0U);  // the claim still has it
+  EXPECT_EQ(machine_.owner("mock0"), owner_uuid(kUid));
+  ASSERT_TRUE(machine_.take("mock1", owner_uuid(kUid)));
+  EXPECT_EQ(*service.remove_orphans(), 1U);  // this one it has not
+  EXPECT_EQ(machine_.owner("mock0"), owner_uuid(kUid));
+  EXPECT_EQ(machine_.owner("mock1"), std::nullopt);
+  api_.put(resource("a"), {{"metadata", {{"namespace", "default"}, {"uid", kUid.text()}}}});
+  EXPECT_EQ(*service.remove_orphans(), 1U);  // it is not allocated any more
+  EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
+}
+
 TEST_F(Service, TellsOfClaimsThatAProcessBeforePrepared) {
   add_claim("a", kUid);
   add_claim("not prepared", ClaimUid("other"));
@@ -120,6 +155,7 @@ TEST_F(Service, TellsOfClaimsThatAProcessBeforePrepared) {
   statuses.set_devices(machine_.inventory.devices);
   ClaimService next(api_, preparer_,
                     {.driver = DriverName("mock-accel.example.com"),
+                     .node = NodeName("n1"),
                      .api_version = "v1",
                      .lock_file = {},
                      .statuses = &statuses});

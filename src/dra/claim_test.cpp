@@ -137,6 +137,30 @@ TEST_F(ClaimParsing, BadSettingsNameTheField) {
   EXPECT_THAT(complaint(), HasSubstr("env: [] is not a map of texts"));
 }
 
+TEST(IsGiven, KnowsNodeAndDevice) {
+  const auto claim = json::parse(R"({"status":{"allocation":{
+      "devices":{"results":[
+          {"driver":"mock-accel.example.com","pool":"n1/numa0","device":"mock0"},
+          {"driver":"other.example.com","pool":"n1","device":"mock1"},
+          {"driver":"mock-accel.example.com","pool":"n1/numa0","device":"mock2","adminAccess":true}
+      ]},
+      "nodeSelector":{"nodeSelectorTerms":[
+          {"matchFields":[{"key":"metadata.name","operator":"In","values":["n1"]}]}]}}}})");
+  const auto given = [&](const json& object, const char* node, const char* device) {
+    return is_given(object, NodeName(node), DeviceName(device));
+  };
+  EXPECT_TRUE(given(claim, "n1", "mock0"));
+  EXPECT_FALSE(given(claim, "n2", "mock0"));
+  EXPECT_TRUE(given(claim, "n1", "mock1"));
+  EXPECT_FALSE(given(claim, "n1", "mock2"));
+  EXPECT_FALSE(given(claim, "n1", "mock3"));
+  json anywhere = claim;
+  anywhere["status"]["allocation"].erase("nodeSelector");
+  EXPECT_TRUE(given(anywhere, "n2", "mock0"));
+  EXPECT_FALSE(given(json::object(), "n1", "mock0"));
+  EXPECT_FALSE(given(json(), "n1", "mock0"));
+}
+
 TEST(OwnerUuid, IsTheUidOrMadeFromIt) {
   EXPECT_EQ(to_string(owner_uuid(kUid)), kUid.text());
   const Uuid made = owner_uuid(ClaimUid("static-claim"));

@@ -178,20 +178,27 @@ Result<std::vector<PreparedDevice>> Preparer::prepare(const Claim& claim) {
   return prepared;
 }
 
+/// A device that is gone needs no freeing. If it comes back with its owner, the next one who looks
+/// for devices that claims were not given finds it.
+Result<void> Preparer::free(const std::string& device) {
+  const auto freed = accelerators_.free(device);
+  if (!freed && freed.error().reason != OwnerError::Reason::gone) {
+    return fail("{}", freed.error().message);
+  }
+  fault_point("device-freed");
+  return {};
+}
+
+/// One that can't be freed does not keep the others from it.
 Result<void> Preparer::release(const Uuid& holder) {
   // First: a device may be freed to be unplugged.
   open_.erase(holder);
+  Result<void> done;
   for (const Held& held : accelerators_.held()) {
     if (held.owner != holder) continue;
-    const auto freed = accelerators_.free(held.device);
-    // A device that is gone needs no freeing. If it comes back with its owner, the next one who
-    // looks for holders whose claims are gone finds it.
-    if (!freed && freed.error().reason != OwnerError::Reason::gone) {
-      return fail("{}", freed.error().message);
-    }
-    fault_point("device-freed");
+    if (auto freed = free(held.device); !freed && done) done = std::move(freed);
   }
-  return {};
+  return done;
 }
 
 Result<void> Preparer::unprepare(const ClaimUid& claim) {
@@ -222,14 +229,14 @@ Result<std::set<ClaimUid>> Preparer::claims_with_files() {
   return claims;
 }
 
-std::set<Uuid> Preparer::holders() {
+Preparer::Holders Preparer::holders() {
   const std::lock_guard lock(mutex_);
-  std::set<Uuid> holders;
-  for (const Held& held : accelerators_.held()) holders.insert(held.owner);
+  Holders holders;
+  for (const Held& held : accelerators_.held()) holders[held.owner].push_back(held.device);
   const auto claims = claims_with_files();
   if (!claims) log::warn("{}", claims.error().message);
   for (const ClaimUid& claim : claims.value_or(std::set<ClaimUid>{})) {
-    holders.insert(owner_uuid(claim));
+    holders.try_emplace(owner_uuid(claim));
   }
   return holders;
 }
@@ -245,10 +252,30 @@ Result<void> Preparer::remove_holder(const Uuid& holder) {
   return release(holder);
 }
 
+Result<void> Preparer::take_away(const Uuid& holder, const std::string& device) {
+  const std::lock_guard lock(mutex_);
+  const auto all = accelerators_.held();
+  const auto held = std::ranges::find(all, device, &Held::device);
+  if (held == all.end() || held->owner != holder) return {};
+  if (const auto files = open_.find(holder); files != open_.end()) files->second.erase(device);
+  return free(device);
+}
+
 void Preparer::resume() {
   const std::lock_guard lock(mutex_);
+  const auto all = accelerators_.held();
+  for (auto& [holder, files] : open_) {
+    std::erase_if(files, [&](const auto& file) {
+      const auto held = std::ranges::find(all, file.first, &Held::device);
+      return held == all.end() || held->owner != holder;
+    });
+  }
+  for (const Held& held : all) keep_open(held.owner, held.device);
+}
+
+void Preparer::remove_half_written() {
+  const std::lock_guard lock(mutex_);
   cdi_.remove_leftovers();
-  for (const Held& held : accelerators_.held()) keep_open(held.owner, held.device);
 }
 
 }  // namespace mockdev::dra

@@ -51,14 +51,21 @@ class Preparer {
   /// nobody knows. A device that no longer answers can't be freed and needs not be.
   [[nodiscard]] Result<void> unprepare(const ClaimUid& claim);
 
-  /// The claims that hold devices or have files, known by what a device knows of them.
-  [[nodiscard]] std::set<Uuid> holders();
+  /// The claims that hold devices or have files, known by what a device knows of them, and the
+  /// names that the kernel has for the devices that each holds.
+  using Holders = std::map<Uuid, std::vector<std::string>>;
+  [[nodiscard]] Holders holders();
   /// As unprepare, for a holder of which nothing but its UUID is known.
   [[nodiscard]] Result<void> remove_holder(const Uuid& holder);
+  /// Frees one device, if `holder` holds it.
+  [[nodiscard]] Result<void> take_away(const Uuid& holder, const std::string& device);
 
-  /// Opens again the devices that claims hold which were prepared by a process before this one, and
-  /// removes what that one has half written.
+  /// Keeps open what claims hold now that were prepared by another process, one before this or one
+  /// beside it, and no longer what such a process has freed.
   void resume();
+  /// Removes what a process that was killed has half written. For times in which no other one
+  /// writes.
+  void remove_half_written();
 
  private:
   struct Target;
@@ -72,6 +79,7 @@ class Preparer {
   [[nodiscard]] Result<std::set<ClaimUid>> claims_with_files();
   void keep_open(const Uuid& holder, const std::string& name);
   [[nodiscard]] Result<void> release(const Uuid& holder);
+  [[nodiscard]] Result<void> free(const std::string& device);
 
   discovery::Accelerators& accelerators_;
   CdiFolder cdi_;

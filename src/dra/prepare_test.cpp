@@ -17,6 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::Pair;
 using testing::SizeIs;
 
 const ClaimUid kOther("99999999-8888-4777-8666-555555555555");
@@ -186,6 +187,24 @@ TEST_F(Prepare, ADeviceThatCanNotBeFreedIsAnError) {
   EXPECT_TRUE(preparer_.unprepare(kUid));
 }
 
+TEST_F(Prepare, ADeviceThatCanNotBeFreedDoesNotKeepTheOthersFromIt) {
+  ASSERT_TRUE(preparer_.prepare(claim(kUid, {"mock0", "mock1"})));
+  machine_.broken.insert("mock0");
+  EXPECT_FALSE(preparer_.unprepare(kUid));
+  EXPECT_EQ(machine_.owner("mock0"), owner_uuid(kUid));
+  EXPECT_EQ(machine_.owner("mock1"), std::nullopt);
+}
+
+TEST_F(Prepare, ADeviceIsTakenAwayFromItsHolderOnly) {
+  ASSERT_TRUE(preparer_.prepare(claim(kUid, {"mock0", "mock1"})));
+  EXPECT_TRUE(preparer_.take_away(owner_uuid(kOther), "mock0"));
+  EXPECT_TRUE(preparer_.take_away(owner_uuid(kUid), "mock9"));
+  EXPECT_EQ(machine_.owner("mock0"), owner_uuid(kUid));
+  EXPECT_TRUE(preparer_.take_away(owner_uuid(kUid), "mock0"));
+  EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
+  EXPECT_EQ(machine_.owner("mock1"), owner_uuid(kUid));
+}
+
 /// The same with files that say what the devices are.
 class PrepareWithMetadata : public Prepare {
  protected:
@@ -225,7 +244,7 @@ TEST_F(PrepareWithMetadata, FilesAloneMakeAHolder) {
   ASSERT_TRUE(documenting_.prepare(claim(kUid, {"mock0"})));
   ASSERT_TRUE(machine_.free("mock0"));
   ASSERT_TRUE(cdi_.remove(kUid));
-  EXPECT_THAT(documenting_.holders(), ElementsAre(owner_uuid(kUid)));
+  EXPECT_THAT(documenting_.holders(), ElementsAre(Pair(owner_uuid(kUid), IsEmpty())));
   ASSERT_TRUE(documenting_.remove_holder(owner_uuid(kUid)));
   EXPECT_THAT(documenting_.holders(), IsEmpty());
 }
@@ -234,7 +253,8 @@ TEST_F(Prepare, HoldersAreKnownByDevicesAndByFiles) {
   ASSERT_TRUE(machine_.take("mock0", owner_uuid(kUid)));
   ASSERT_TRUE(preparer_.prepare(claim(kOther, {"mock1"})));
   ASSERT_TRUE(machine_.free("mock1"));
-  EXPECT_THAT(preparer_.holders(), ElementsAre(owner_uuid(kUid), owner_uuid(kOther)));
+  EXPECT_THAT(preparer_.holders(), ElementsAre(Pair(owner_uuid(kUid), ElementsAre("mock0")),
+                                               Pair(owner_uuid(kOther), IsEmpty())));
   ASSERT_TRUE(preparer_.remove_holder(owner_uuid(kUid)));
   ASSERT_TRUE(preparer_.remove_holder(owner_uuid(kOther)));
   EXPECT_THAT(preparer_.holders(), IsEmpty());

@@ -49,7 +49,7 @@ class FakeApi : public kube::Api {
   }
 
   kube::ApiResult<nlohmann::json> list(const kube::Resource& collection,
-                                       const kube::ListOptions& /*options*/ = {},
+                                       const kube::ListOptions& options = {},
                                        const kube::CallLimits& /*limits*/ = {}) override {
     const std::lock_guard lock(mutex_);
     ++questions;
@@ -57,7 +57,9 @@ class FakeApi : public kube::Api {
     for (const auto& [path, object] : objects) {
       // Objects of all namespaces, as the real one has it.
       const bool inside = path.find("/" + collection.plural + "/") != std::string::npos;
-      if (inside) items.push_back(object);
+      if (!inside) continue;
+      items.push_back(object);
+      if (options.trim) options.trim(items.back());
     }
     return nlohmann::json{{"items", std::move(items)}, {"metadata", {{"resourceVersion", "1"}}}};
   }

@@ -229,6 +229,7 @@ class Agent {
     const auto statuses = status_keeper(api, settings_, server);
     dra::ClaimService service(api, preparer_,
                               {.driver = settings_.common.driver,
+                               .node = settings_.node,
                                .api_version = server.api_version,
                                .lock_file = paths->lock_file,
                                .statuses = statuses.get()});
