@@ -178,6 +178,20 @@ def test_what_claims_left_that_are_gone_is_freed(agent, allocated, plane):
     eventually(lambda: agent.described() == [cdi_file(living)], "one CDI file", PATIENCE)
 
 
+def test_a_device_that_its_claim_was_not_given_is_freed(agent, allocated, plane):
+    """It was away when the claim was unprepared, and came back with its owner."""
+    agent.start("--orphan-check-seconds", "1")
+    claim = allocated("mock0")
+    assert agent.kubelet().prepare(claim)[uid(claim)].error == ""
+    agent.sysfs.set("mock1", "owner", uid(claim))
+    agent.sysfs.set("mock1", "status", "1")
+    eventually(lambda: agent.owner("mock1") == "", "a free device", PATIENCE)
+    assert agent.owner("mock0") == uid(claim)
+    plane.kubectl("patch", "resourceclaim", claim["metadata"]["name"], "--subresource=status",
+                  "--type=merge", "-p", '{"status": null}')
+    eventually(lambda: agent.owner("mock0") == "", "a free device", PATIENCE)
+
+
 def test_health_is_streamed_as_it_changes(agent):
     agent.start()
     stream = agent.kubelet().health()

@@ -72,3 +72,4 @@ def test_a_version_that_is_removed(agent, slices, plane):
     agent.sysfs.set("mock0", "health", "degraded")
     eventually(lambda: [taint["value"] for taint in slices.devices("v1beta2")["mock0"].get("taints", [])]
                == ["degraded"], "the taint", PATIENCE)
+    assert next(kubelet.health())["mock0"] == ("UNHEALTHY", "the device is degraded")
