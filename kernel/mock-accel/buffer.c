@@ -128,7 +128,7 @@ int mock_buffer_create(struct mock_context *context, struct mock_accel_buffer *r
 	if (!buffer.memory)
 		return -ENOMEM;
 
-	mutex_lock(&mdev->lock);
+	mock_lock(mdev);
 	err = mock_buffer_add(context, &buffer, &request->offset);
 	mutex_unlock(&mdev->lock);
 	if (err)

@@ -215,11 +215,13 @@ int mock_device_register(struct mock_device *mdev)
 
 	dev_set_uevent_suppress(&mdev->dev, true);
 	err = mock_cdev_add(mdev);
-	if (err)
-		return err;
-	err = mock_link_sriov(mdev) ?: mock_link_pf(mdev);
 	if (err) {
 		/* Somebody may have opened it already. */
+		mock_device_retire(mdev);
+		return err;
+	}
+	err = mock_link_sriov(mdev) ?: mock_link_pf(mdev);
+	if (err) {
 		mock_device_retire(mdev);
 		mock_cdev_del(mdev);
 		return err;

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mock-accel: VFs on demand. Nobody loses a device that he holds because of them: neither a VF that
- * goes, nor a PF that is divided.
+ * mock-accel: VFs on demand. While they come and go, nobody loses a device that he holds: neither a
+ * VF that goes, nor a PF that is divided. The driver that goes takes VFs along, whoever holds them.
  */
 #include "mock_accel_drv.h"
 
-/* Under mdev->lock. A device that does not answer is held by nobody. */
+/*
+ * Under mdev->lock. A device that does not answer is held by nobody; one that is being recovered
+ * from an error, by whom it is given back to.
+ */
 static bool mock_is_held(struct mock_device *mdev)
 {
-	struct mock_allocation now;
+	struct mock_allocation now = mdev->saved;
 
-	return !mock_allocation_read(mdev, &now) && now.status != MOCK_ACCEL_STATUS_FREE;
+	if (mdev->state != MOCK_FROZEN && mock_allocation_read(mdev, &now))
+		return false;
+	return now.status != MOCK_ACCEL_STATUS_FREE;
 }
 
 static bool mock_vf_is_held(struct mock_device *vf)
