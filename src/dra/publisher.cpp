@@ -96,7 +96,7 @@ class Publisher::Pass {
       auto node = existing->extract(pool.name);
       note(write_pool(pool, node ? std::move(node.mapped()) : std::vector<Stored>{}));
       // The next pass has other pools: the rest of this one would only be undone.
-      if (published_.dropped.counters) return published_;
+      if (publisher_.dropped_.counters) return published_;
     }
     for (const auto& [name, slices] : *existing) {
       for (const Stored& slice : slices) note(remove(slice));
@@ -105,8 +105,6 @@ class Publisher::Pass {
     return published_;
   }
 
-  /// What the server did not keep of what this pass has written, also if it failed.
-  [[nodiscard]] const DroppedFields& dropped() const { return published_.dropped; }
   /// The slices as this pass has left them. None: whoever knows the node keeps them.
   [[nodiscard]] std::optional<Objects> take_left() { return std::move(left_); }
 
@@ -224,7 +222,7 @@ class Publisher::Pass {
       if (!done) return done;
     }
     for (std::size_t index = 0; index < to_do.matches.size(); ++index) {
-      if (to_do.matches[index] || published_.dropped.counters) continue;
+      if (to_do.matches[index] || publisher_.dropped_.counters) continue;
       auto done = create(index, to_do.contents[index], pool, to_do.generation);
       if (!done) return done;
     }
@@ -358,8 +356,8 @@ class Publisher::Pass {
     publisher_.altered_.erase(slice.name);
     if (slice.content != sent) {
       const DroppedFields dropped = dropped_fields(sent, slice.content);
-      published_.dropped.taints |= dropped.taints;
-      published_.dropped.counters |= dropped.counters;
+      publisher_.dropped_.taints |= dropped.taints;
+      publisher_.dropped_.counters |= dropped.counters;
       log::warn("pool={} slice={}: the API server did not keep all that was sent{}{}", pool.name,
                 slice.name, dropped.taints ? "; feature gate DRADeviceTaints is off" : "",
                 dropped.counters ? "; feature gate DRAPartitionableDevices is off" : "");
@@ -392,34 +390,29 @@ std::string Publisher::field_selector() const {
 }
 
 Result<Published> Publisher::publish(const std::vector<Pool>& pools, const std::stop_token& stop) {
+  begin_pass();
   return run(Pass(*this, std::nullopt, std::nullopt, stop), pools);
 }
 
 Result<Published> Publisher::publish_changes(const std::vector<Pool>& pools,
                                              const std::stop_token& stop) {
-  std::optional<Objects> left;
-  {
-    const std::lock_guard lock(mutex_);
-    left = std::exchange(left_, std::nullopt);
-    in_pass_ = true;  // what is reported from now on is held against `left`
-  }
-  return run(Pass(*this, std::move(left), std::nullopt, stop), pools);
+  return run(Pass(*this, begin_pass(), std::nullopt, stop), pools);
 }
 
 Result<Published> Publisher::publish(const std::vector<Pool>& pools, KnownNode known,
                                      const std::stop_token& stop) {
+  begin_pass();
   return run(Pass(*this, std::nullopt, std::move(known), stop), pools);
 }
 
+std::optional<Publisher::Objects> Publisher::begin_pass() {
+  const std::lock_guard lock(mutex_);
+  in_pass_ = true;
+  return std::exchange(left_, std::nullopt);
+}
+
 Result<Published> Publisher::run(Pass pass, const std::vector<Pool>& pools) {
-  {
-    const std::lock_guard lock(mutex_);
-    in_pass_ = true;
-  }
   auto published = pass.run(pools);
-  // A pass that fails may have seen it as well, and no later one sees it again.
-  dropped_.taints |= pass.dropped().taints;
-  dropped_.counters |= pass.dropped().counters;
   if (published) published->dropped = std::exchange(dropped_, {});
   const std::lock_guard lock(mutex_);
   in_pass_ = false;

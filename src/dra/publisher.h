@@ -108,6 +108,9 @@ class Publisher {
   };
   using Objects = std::map<std::string, nlohmann::json>;  ///< by name
 
+  /// From now on what is reported is held against a pass. Gives the slices as the last one left
+  /// them.
+  std::optional<Objects> begin_pass();
   [[nodiscard]] Result<Published> run(Pass pass, const std::vector<Pool>& pools);
   [[nodiscard]] bool is_news(const std::string& name, const Report& report) const;
 
@@ -120,7 +123,8 @@ class Publisher {
   kube::Api& api_;
   PublisherSettings settings_;
   std::map<std::string, Altered> altered_;  ///< by name; both normalised
-  DroppedFields dropped_;                   ///< of passes that failed; the next that does not tells
+  DroppedFields dropped_;  ///< that nobody was told of: a pass that fails sees them as well, and no
+                           ///< later one sees them again
   mutable std::mutex mutex_;
   std::map<std::string, std::string> versions_;  ///< resourceVersion by name, as it was last left
   std::optional<Objects> left_;  ///< the slices as a pass has left them; none: nobody knows
