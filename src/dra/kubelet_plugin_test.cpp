@@ -179,6 +179,9 @@ TEST_F(Plugin, StreamsHealthAgainAfterItWasStopped) {
   ::v1::NodeWatchResourcesResponse message;
   ASSERT_TRUE(stream->Read(&message));
   EXPECT_EQ(message.devices(0).device().device_name(), "mock0");
+  plugin_->stop();
+  EXPECT_FALSE(stream->Read(&message));
+  EXPECT_TRUE(stream->Finish().ok());
 }
 
 TEST_F(Plugin, ChecksItselfAndCleansUp) {
