@@ -179,6 +179,10 @@ std::string to_string(const Claim& claim) {
   return fmt::format("{}/{} ({})", claim.ns, claim.name, claim.uid);
 }
 
+kube::Resource claim_collection(const std::string& api_version) {
+  return {.group = "resource.k8s.io", .version = api_version, .plural = "resourceclaims"};
+}
+
 Result<Claim> parse_claim(const json& object, const ClaimUid& expected, const DriverName& driver) {
   const json& metadata = member(object, "metadata");
   Claim claim{.ns = text(metadata, "namespace"),

@@ -13,6 +13,7 @@
 #include "base/uuid.h"
 #include "dra/device_status.h"
 #include "dra/names.h"
+#include "kube/api.h"
 
 namespace mockdev::dra {
 
@@ -55,6 +56,9 @@ struct Claim {
 
 /// "namespace/name (uid)", for the log.
 [[nodiscard]] std::string to_string(const Claim& claim);
+
+/// The claims of all namespaces, in a version of resource.k8s.io.
+[[nodiscard]] kube::Resource claim_collection(const std::string& api_version);
 
 /// Reads a claim of any version from v1alpha3 to v1. Fails if it is not allocated, if its UID is
 /// not `expected` (it was replaced by another of its name), or if a setting for `driver` is wrong;

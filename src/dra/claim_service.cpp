@@ -55,6 +55,9 @@ std::vector<Result<T>> all_failed(std::size_t count, const Error& error) {
 /// The right to prepare and unprepare, among the threads of this process and among processes.
 class ClaimService::Turn {
  public:
+  static Result<Turn> take(ClaimService& service) {
+    return take(service, steady_clock::now() + service.settings_.patience);
+  }
   static Result<Turn> take(ClaimService& service, Deadline deadline) {
     Turn turn;
     turn.lock_ = std::unique_lock(service.turn_, std::defer_lock);
@@ -83,11 +86,7 @@ ClaimService::ClaimService(kube::Api& api, Preparer& preparer, ClaimServiceSetti
     : api_(api), preparer_(preparer), settings_(std::move(settings)) {}
 
 kube::Resource ClaimService::resource(const ClaimReference& reference) const {
-  return {.group = "resource.k8s.io",
-          .version = settings_.api_version,
-          .plural = "resourceclaims",
-          .ns = reference.ns,
-          .name = reference.name};
+  return claim_collection(settings_.api_version).in_namespace(reference.ns).named(reference.name);
 }
 
 Result<Claim> ClaimService::fetch(const ClaimReference& reference, Deadline deadline) {
@@ -121,7 +120,7 @@ std::vector<ClaimHandler::Prepared> ClaimService::prepare(
 }
 
 std::vector<Result<void>> ClaimService::unprepare(const std::vector<ClaimReference>& claims) {
-  const auto turn = Turn::take(*this, steady_clock::now() + settings_.patience);
+  const auto turn = Turn::take(*this);
   if (!turn) return all_failed<void>(claims.size(), turn.error());
   std::vector<Result<void>> results;
   for (const ClaimReference& reference : claims) {
@@ -138,50 +137,59 @@ std::vector<Result<void>> ClaimService::unprepare(const std::vector<ClaimReferen
 }
 
 /// Of what another process has left, or does beside this one.
-Result<void> ClaimService::tidy() {
-  const auto turn = Turn::take(*this, steady_clock::now() + settings_.patience);
+Result<Preparer::Holders> ClaimService::tidy() {
+  const auto turn = Turn::take(*this);
   if (!turn) return std::unexpected(turn.error());
   preparer_.remove_half_written();
-  preparer_.resume();
-  return {};
+  return preparer_.resume();
 }
 
 Result<unsigned> ClaimService::remove_orphans(const std::stop_token& stop) {
-  if (auto done = tidy(); !done) return std::unexpected(done.error());
   // Before the list: a claim that is prepared after it must not be missed in it.
-  const auto holders = preparer_.holders();
-  if (holders.empty()) return 0;
+  const auto holders = tidy();
+  if (!holders) return std::unexpected(holders.error());
+  if (holders->empty()) return 0;
   const auto trim = [&](nlohmann::json& claim) {
-    if (!holders.contains(owner_uuid(uid_of(claim)))) trim_to_identity(claim);
+    if (!holders->contains(owner_uuid(uid_of(claim)))) trim_to_identity(claim);
   };
-  auto list = api_.list(
-      {.group = "resource.k8s.io", .version = settings_.api_version, .plural = "resourceclaims"},
-      {.trim = trim}, {.stop = stop});
+  auto list = api_.list(claim_collection(settings_.api_version), {.trim = trim}, {.stop = stop});
   if (!list) return std::unexpected(to_error(list.error()));
   const nlohmann::json& claims = (*list)["items"];
+  auto removed = remove_leftovers(*holders, claims);
+  if (settings_.statuses != nullptr) {
+    if (auto told = tell_of_prepared(claims); !told) return std::unexpected(told.error());
+  }
+  return removed;
+}
+
+Result<unsigned> ClaimService::remove_leftovers(const Preparer::Holders& holders,
+                                                const nlohmann::json& claims) {
   std::map<Uuid, const nlohmann::json*> living;
   for (const auto& claim : claims) living.emplace(owner_uuid(uid_of(claim)), &claim);
   unsigned removed = 0;
   std::optional<Error> problem;
   for (const auto& [holder, devices] : holders) {
     const auto claim = living.find(holder);
-    const auto done =
-        remove_leftovers(holder, claim == living.end() ? nullptr : claim->second, devices);
+    const auto given = [&](const std::string& device) { return is_given(*claim->second, device); };
+    if (claim != living.end() && std::ranges::all_of(devices, given)) continue;
+    const auto deadline = steady_clock::now() + settings_.patience;
+    const auto turn = Turn::take(*this, deadline);
+    if (!turn) return std::unexpected(turn.error());
+    const auto done = claim == living.end()
+                          ? remove_holder(holder)
+                          : take_away_what_is_not_given(holder, *claim->second, devices, deadline);
     if (!done && !problem) problem = done.error();
     if (done && *done) ++removed;
-  }
-  if (settings_.statuses != nullptr) {
-    if (auto told = tell_of_prepared(claims); !told) return std::unexpected(told.error());
   }
   if (problem) return std::unexpected(*problem);
   return removed;
 }
 
-Result<bool> ClaimService::remove_leftovers(const Uuid& holder, const nlohmann::json* claim,
-                                            const std::vector<std::string>& devices) {
-  if (claim != nullptr) return take_away_what_is_not_given(holder, *claim, devices);
-  const auto turn = Turn::take(*this, steady_clock::now() + settings_.patience);
-  if (!turn) return std::unexpected(turn.error());
+bool ClaimService::is_given(const nlohmann::json& claim, const std::string& device) const {
+  return dra::is_given(claim, settings_.node, device_name(device));
+}
+
+Result<bool> ClaimService::remove_holder(const Uuid& holder) {
   if (auto done = preparer_.remove_holder(holder); !done) return std::unexpected(done.error());
   log::warn("claim uid={} no longer exists: its devices are free", holder);
   return true;
@@ -189,25 +197,17 @@ Result<bool> ClaimService::remove_leftovers(const Uuid& holder, const nlohmann::
 
 Result<bool> ClaimService::take_away_what_is_not_given(const Uuid& holder,
                                                        const nlohmann::json& listed,
-                                                       const std::vector<std::string>& devices) {
-  const auto is_given_by = [&](const nlohmann::json& claim) {
-    return [&](const std::string& device) {
-      return is_given(claim, settings_.node, device_name(device));
-    };
-  };
-  if (std::ranges::all_of(devices, is_given_by(listed))) return false;
+                                                       const std::vector<std::string>& devices,
+                                                       Deadline deadline) {
   const ClaimReference reference{.ns = kube::text_at(listed, {"metadata", "namespace"}),
                                  .name = kube::text_at(listed, {"metadata", "name"}),
                                  .uid = uid_of(listed)};
-  const auto deadline = steady_clock::now() + settings_.patience;
-  const auto turn = Turn::take(*this, deadline);
-  if (!turn) return std::unexpected(turn.error());
   // Since the list was made it may have been given them and been prepared.
   const auto now = api_.get(resource(reference), {.timeout = left_until(deadline)});
   if (!now) return std::unexpected(to_error(now.error()));
   if (uid_of(*now) != reference.uid) return false;  // the next look finds no claim at all
   for (const std::string& device : devices) {
-    if (is_given_by(*now)(device)) continue;
+    if (is_given(*now, device)) continue;
     if (auto done = preparer_.take_away(holder, device); !done) {
       return std::unexpected(done.error());
     }
@@ -219,7 +219,7 @@ Result<bool> ClaimService::take_away_what_is_not_given(const Uuid& holder,
 
 Result<void> ClaimService::tell_of_prepared(const nlohmann::json& claims) {
   // Since the list was made, some may have been unprepared: only under the turn it stays true.
-  const auto turn = Turn::take(*this, steady_clock::now() + settings_.patience);
+  const auto turn = Turn::take(*this);
   if (!turn) return std::unexpected(turn.error());
   const auto holders = preparer_.holders();
   for (const auto& object : claims) {

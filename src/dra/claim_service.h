@@ -84,13 +84,17 @@ class ClaimService final : public ClaimHandler {
 
   [[nodiscard]] kube::Resource resource(const ClaimReference& reference) const;
   [[nodiscard]] Result<Claim> fetch(const ClaimReference& reference, Deadline deadline);
-  [[nodiscard]] Result<void> tidy();
-  /// Whether there was something. `claim` is the holder's, from a list; null: it has none.
-  [[nodiscard]] Result<bool> remove_leftovers(const Uuid& holder, const nlohmann::json* claim,
-                                              const std::vector<std::string>& devices);
+  [[nodiscard]] Result<Preparer::Holders> tidy();
+  /// `claims` are all that there are.
+  [[nodiscard]] Result<unsigned> remove_leftovers(const Preparer::Holders& holders,
+                                                  const nlohmann::json& claims);
+  [[nodiscard]] bool is_given(const nlohmann::json& claim, const std::string& device) const;
+  /// For who has the turn, as the next one. Whether there was something.
+  [[nodiscard]] Result<bool> remove_holder(const Uuid& holder);
   [[nodiscard]] Result<bool> take_away_what_is_not_given(const Uuid& holder,
                                                          const nlohmann::json& listed,
-                                                         const std::vector<std::string>& devices);
+                                                         const std::vector<std::string>& devices,
+                                                         Deadline deadline);
   [[nodiscard]] Result<void> tell_of_prepared(const nlohmann::json& claims);
 
   kube::Api& api_;

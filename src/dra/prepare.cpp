@@ -43,6 +43,14 @@ CdiDevice described(const AllocatedDevice& allocated, const Device& device) {
           .env = allocated.env};
 }
 
+/// None: nobody, or it does not answer.
+std::optional<Uuid> holder_of(const discovery::Accelerators& accelerators,
+                              const std::string& name) {
+  const auto all = accelerators.held();
+  const auto held = std::ranges::find(all, name, &Held::device);
+  return held == all.end() ? std::nullopt : std::optional(held->owner);
+}
+
 /// Why a device is not in the inventory, for a person.
 std::string absence(const discovery::Inventory& inventory, const DeviceName& name) {
   if (!inventory.module_loaded) return "the kernel module mock-accel is not loaded";
@@ -87,10 +95,9 @@ Result<void> Preparer::take(const Claim& claim, const std::vector<Target>& targe
     const std::string& name = target.device.name;
     if (const auto done = accelerators_.take(name, holder); !done) {
       if (done.error().reason != OwnerError::Reason::busy) return fail("{}", done.error().message);
-      const auto held = accelerators_.held();
-      const auto other = std::ranges::find(held, name, &Held::device);
-      if (other == held.end()) return fail("device {} is allocated by hand (status is 1)", name);
-      return fail("device {} is held by another claim, {}", name, other->owner);
+      const auto other = holder_of(accelerators_, name);
+      if (!other) return fail("device {} is allocated by hand (status is 1)", name);
+      return fail("device {} is held by another claim, {}", name, *other);
     }
     taken.push_back(name);
     fault_point("device-taken");
@@ -231,8 +238,13 @@ Result<std::set<ClaimUid>> Preparer::claims_with_files() {
 
 Preparer::Holders Preparer::holders() {
   const std::lock_guard lock(mutex_);
+  return holders_of(accelerators_.held());
+}
+
+/// Of these devices, and of files.
+Preparer::Holders Preparer::holders_of(const std::vector<Held>& all) {
   Holders holders;
-  for (const Held& held : accelerators_.held()) holders[held.owner].push_back(held.device);
+  for (const Held& held : all) holders[held.owner].push_back(held.device);
   const auto claims = claims_with_files();
   if (!claims) log::warn("{}", claims.error().message);
   for (const ClaimUid& claim : claims.value_or(std::set<ClaimUid>{})) {
@@ -254,23 +266,20 @@ Result<void> Preparer::remove_holder(const Uuid& holder) {
 
 Result<void> Preparer::take_away(const Uuid& holder, const std::string& device) {
   const std::lock_guard lock(mutex_);
-  const auto all = accelerators_.held();
-  const auto held = std::ranges::find(all, device, &Held::device);
-  if (held == all.end() || held->owner != holder) return {};
+  if (holder_of(accelerators_, device) != holder) return {};
   if (const auto files = open_.find(holder); files != open_.end()) files->second.erase(device);
   return free(device);
 }
 
-void Preparer::resume() {
+Preparer::Holders Preparer::resume() {
   const std::lock_guard lock(mutex_);
   const auto all = accelerators_.held();
-  for (auto& [holder, files] : open_) {
-    std::erase_if(files, [&](const auto& file) {
-      const auto held = std::ranges::find(all, file.first, &Held::device);
-      return held == all.end() || held->owner != holder;
-    });
+  auto before = std::exchange(open_, {});
+  for (const Held& held : all) {
+    open_[held.owner].insert(before[held.owner].extract(held.device));
+    keep_open(held.owner, held.device);
   }
-  for (const Held& held : all) keep_open(held.owner, held.device);
+  return holders_of(all);
 }
 
 void Preparer::remove_half_written() {

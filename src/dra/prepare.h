@@ -61,8 +61,8 @@ class Preparer {
   [[nodiscard]] Result<void> take_away(const Uuid& holder, const std::string& device);
 
   /// Keeps open what claims hold now that were prepared by another process, one before this or one
-  /// beside it, and no longer what such a process has freed.
-  void resume();
+  /// beside it, and no longer what such a process has freed. Gives the holders.
+  Holders resume();
   /// Removes what a process that was killed has half written. For times in which no other one
   /// writes.
   void remove_half_written();
@@ -76,6 +76,7 @@ class Preparer {
   [[nodiscard]] Result<std::vector<PreparedDevice>> describe(const Claim& claim,
                                                              const std::vector<Target>& targets);
   [[nodiscard]] Result<void> remove_files(const ClaimUid& claim);
+  [[nodiscard]] Holders holders_of(const std::vector<discovery::Held>& all);
   [[nodiscard]] Result<std::set<ClaimUid>> claims_with_files();
   void keep_open(const Uuid& holder, const std::string& name);
   [[nodiscard]] Result<void> release(const Uuid& holder);

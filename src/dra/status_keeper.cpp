@@ -72,15 +72,12 @@ class StatusKeeper::Implementation {
   void prepared(const Claim& claim) {
     const std::lock_guard lock(mutex_);
     if (unsupported_ || claim.devices.empty() || claims_.contains(claim.uid)) return;
-    Entry entry{.where = {.group = "resource.k8s.io",
-                          .version = settings_.api_version,
-                          .plural = "resourceclaims",
-                          .ns = claim.ns,
-                          .name = claim.name},
-                .devices = {},
-                .settled = by_id(claim.statuses),
-                .due = std::nullopt,
-                .backoff = kube::Backoff(settings_.first_backoff, settings_.max_backoff)};
+    Entry entry{
+        .where = claim_collection(settings_.api_version).in_namespace(claim.ns).named(claim.name),
+        .devices = {},
+        .settled = by_id(claim.statuses),
+        .due = std::nullopt,
+        .backoff = kube::Backoff(settings_.first_backoff, settings_.max_backoff)};
     for (const AllocatedDevice& device : claim.devices) {
       entry.devices.insert(
           {.pool = device.pool, .device = device.device, .share_id = device.share_id});
