@@ -70,7 +70,9 @@ class ClusterDoctor : public testing::Test {
         "# HELP kubernetes_feature_enabled x\n"
         "kubernetes_feature_enabled{name=\"DRADeviceTaints\",stage=\"BETA\"} 1\n";
     api_.on_store = [this](json& object) {
-      if (object.value("kind", "") == "SubjectAccessReview") object["status"]["allowed"] = allowed_;
+      if (object.value("kind", "") != "SubjectAccessReview") return;
+      const auto group = object["spec"]["resourceAttributes"]["group"].get<std::string>();
+      object["status"]["allowed"] = allowed_ && group != denied_group_;
     };
     put(kNodes, {{"metadata", {{"name", "node0"}, {"labels", {{"accel", "yes"}}}}},
                  {"status",
@@ -154,6 +156,7 @@ class ClusterDoctor : public testing::Test {
 
   kube::FakeApi api_;
   bool allowed_ = true;
+  std::string denied_group_ = "none";
 };
 
 TEST_F(ClusterDoctor, FindsNothingWrongWithAHealthyCluster) {
@@ -347,6 +350,18 @@ TEST_F(ClusterDoctor, NamesTheRightsThatAgentsLack) {
   allowed_ = false;
   EXPECT_THAT(finding("cluster.agent-rights").found, HasSubstr("get nodes"));
   EXPECT_EQ(finding("cluster.agent-rights").severity, Severity::error);
+}
+
+TEST_F(ClusterDoctor, NotesThatAgentsMayNotWriteEvents) {
+  denied_group_ = "events.k8s.io";
+  const Report report = look();
+  EXPECT_EQ(report.count(Severity::error), 0U);
+  const auto found = std::ranges::find_if(report.findings(), [](const Finding& one) {
+    return one.id == "cluster.agent-rights" && one.severity == Severity::note;
+  });
+  ASSERT_NE(found, report.findings().end());
+  EXPECT_EQ(found->found,
+            "may not create events, patch events: claims get no events of their devices");
 }
 
 TEST_F(ClusterDoctor, MissesThePolicy) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <span>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -35,7 +36,7 @@ struct Right {
   std::string_view resource;
   std::string_view verb;
 };
-/// What the node agent does; deploy/rbac.yaml has the same.
+/// What the node agent can't do without; deploy/rbac.yaml has the same.
 constexpr std::array<Right, 9> kAgentRights = {{
     {"", "nodes", "get"},
     {"resource.k8s.io", "resourceslices", "get"},
@@ -46,6 +47,11 @@ constexpr std::array<Right, 9> kAgentRights = {{
     {"resource.k8s.io", "resourceslices", "delete"},
     {"resource.k8s.io", "resourceclaims", "get"},
     {"resource.k8s.io", "resourceclaims", "list"},
+}};
+/// What it does besides, but with --no-claim-events.
+constexpr std::array<Right, 2> kEventRights = {{
+    {"events.k8s.io", "events", "create"},
+    {"events.k8s.io", "events", "patch"},
 }};
 
 kube::ApiResult<bool> may(kube::Api& api, const std::string& user, const Right& right) {
@@ -64,6 +70,18 @@ kube::ApiResult<bool> may(kube::Api& api, const std::string& user, const Right& 
   return allowed != nullptr && allowed->is_boolean() && allowed->get<bool>();
 }
 
+/// Those of `rights` that `user` does not have, as "verb resource".
+kube::ApiResult<std::vector<std::string>> missing_of(kube::Api& api, const std::string& user,
+                                                     std::span<const Right> rights) {
+  std::vector<std::string> missing;
+  for (const Right& right : rights) {
+    const auto allowed = may(api, user, right);
+    if (!allowed) return std::unexpected(allowed.error());
+    if (!*allowed) missing.push_back(fmt::format("{} {}", right.verb, right.resource));
+  }
+  return missing;
+}
+
 /// Whether an admission policy looks at what this user does to slices.
 bool is_about(const json& policy, const std::string& user) {
   const std::string text = policy.value("spec", json::object()).dump();
@@ -77,21 +95,23 @@ constexpr const char* kAdmission = "admissionregistration.k8s.io";
 void check_agent_rights(const ClusterView& view, Report& report) {
   const auto users = agents_users(view);
   for (const std::string& user : users) {
-    std::vector<std::string> missing;
-    for (const Right& right : kAgentRights) {
-      const auto allowed = may(view.api, user, right);
-      if (!allowed) {
-        report_unasked(report, "create subjectaccessreviews", allowed.error());
-        return;
-      }
-      if (!*allowed) missing.push_back(fmt::format("{} {}", right.verb, right.resource));
+    const auto missing = missing_of(view.api, user, kAgentRights);
+    const auto silent = missing_of(view.api, user, kEventRights);
+    if (!missing || !silent) {
+      report_unasked(report, "create subjectaccessreviews", (missing ? silent : missing).error());
+      return;
     }
-    if (missing.empty()) {
+    if (missing->empty()) {
       report.ok(user, "may do all that a node agent does");
     } else {
       report.add(
-          Severity::error, user, fmt::format("may not {}", fmt::join(missing, ", ")),
+          Severity::error, user, fmt::format("may not {}", fmt::join(*missing, ", ")),
           {.needed = "the rights of a node agent", .remedy = "kubectl apply -f deploy/rbac.yaml"});
+    }
+    if (!silent->empty()) {
+      report.add(Severity::note, user,
+                 fmt::format("may not {}: claims get no events of their devices",
+                             fmt::join(*silent, ", ")));
     }
   }
   if (users.empty()) report.add(Severity::note, "node agents", "there is none to ask for");

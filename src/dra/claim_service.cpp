@@ -110,7 +110,7 @@ std::vector<ClaimHandler::Prepared> ClaimService::prepare(
     if (prepared) {
       log::info("prepared {} pod={} devices={}", to_string(claims[index]),
                 fmt::join(claim->pods, ","), device_names(*prepared));
-      if (settings_.statuses != nullptr) settings_.statuses->prepared(*claim);
+      for (ClaimFollower* follower : settings_.followers) follower->prepared(*claim);
     } else {
       log::error("preparing {}: {}", to_string(claims[index]), prepared.error().message);
     }
@@ -127,7 +127,7 @@ std::vector<Result<void>> ClaimService::unprepare(const std::vector<ClaimReferen
     auto done = preparer_.unprepare(reference.uid);
     if (done) {
       log::info("unprepared {}", to_string(reference));
-      if (settings_.statuses != nullptr) settings_.statuses->unprepared(reference.uid);
+      for (ClaimFollower* follower : settings_.followers) follower->unprepared(reference.uid);
     } else {
       log::error("unpreparing {}: {}", to_string(reference), done.error().message);
     }
@@ -156,7 +156,7 @@ Result<unsigned> ClaimService::remove_orphans(const std::stop_token& stop) {
   if (!list) return std::unexpected(to_error(list.error()));
   const nlohmann::json& claims = (*list)["items"];
   auto removed = remove_leftovers(*holders, claims);
-  if (settings_.statuses != nullptr) {
+  if (!settings_.followers.empty()) {
     if (auto told = tell_of_prepared(claims); !told) return std::unexpected(told.error());
   }
   return removed;
@@ -225,7 +225,8 @@ Result<void> ClaimService::tell_of_prepared(const nlohmann::json& claims) {
   for (const auto& object : claims) {
     if (!holders.contains(owner_uuid(uid_of(object)))) continue;
     const auto claim = parse_claim(object, uid_of(object), settings_.driver);
-    if (claim) settings_.statuses->prepared(*claim);
+    if (!claim) continue;
+    for (ClaimFollower* follower : settings_.followers) follower->prepared(*claim);
   }
   return {};
 }

@@ -12,9 +12,9 @@
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "dra/claim.h"
+#include "dra/claim_follower.h"
 #include "dra/names.h"
 #include "dra/prepare.h"
-#include "dra/status_keeper.h"
 #include "kube/api.h"
 
 namespace mockdev::dra {
@@ -55,8 +55,8 @@ struct ClaimServiceSettings {
   std::filesystem::path lock_file;
   /// After this long a call gives up. The kubelet itself waits 45 seconds.
   std::chrono::milliseconds patience{40000};
-  /// Hears which claims are prepared. Null: nobody does. Outlives the service.
-  StatusKeeper* statuses = nullptr;
+  /// Hear which claims are prepared. They outlive the service.
+  std::vector<ClaimFollower*> followers{};
 };
 
 /// Asks the API server for each claim, before anything is locked: a slow server holds up only the
@@ -74,8 +74,8 @@ class ClaimService final : public ClaimHandler {
   /// node lost its memory of them, and devices that a claim holds and was not given, such as one
   /// that could not be reached when the claim was unprepared. Costs a list of all claims, and
   /// nothing if no claim is prepared. The number of claims of which something was left; what can't
-  /// be freed does not hold up the rest, and the first error comes back. From the list, `statuses`
-  /// hears of the claims that a process before this one has prepared.
+  /// be freed does not hold up the rest, and the first error comes back. From the list, the
+  /// followers hear of the claims that a process before this one has prepared.
   [[nodiscard]] Result<unsigned> remove_orphans(const std::stop_token& stop = {});
 
  private:

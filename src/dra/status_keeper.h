@@ -9,6 +9,7 @@
 
 #include "discovery/device.h"
 #include "dra/claim.h"
+#include "dra/claim_follower.h"
 #include "dra/names.h"
 #include "kube/api.h"
 
@@ -27,24 +28,20 @@ struct StatusKeeperSettings {
 ///
 /// A write that fails is tried again; one that the server refuses for want of a right is not, and
 /// is complained of once. A server that does not keep the field gets no further write.
-class StatusKeeper {
+class StatusKeeper final : public ClaimFollower {
  public:
   /// `api` outlives this object.
   StatusKeeper(kube::Api& api, StatusKeeperSettings settings);
   /// Ends at once; what waits is given up. Claims keep their status until they are deallocated.
-  ~StatusKeeper();
+  ~StatusKeeper() override;
   StatusKeeper(const StatusKeeper&) = delete;
   StatusKeeper& operator=(const StatusKeeper&) = delete;
   StatusKeeper(StatusKeeper&&) = delete;
   StatusKeeper& operator=(StatusKeeper&&) = delete;
 
-  /// What the node has now. Before the first call nothing is written. Any thread.
-  void set_devices(std::vector<discovery::Device> devices);
-  /// The claim is prepared on this node. Never waits for the server. What changes nothing costs
-  /// nothing, so that a claim may be told of again. Any thread.
-  void prepared(const Claim& claim);
-  /// It is no more: nothing is written of it any longer. Any thread.
-  void unprepared(const ClaimUid& claim);
+  void set_devices(std::vector<discovery::Device> devices) override;
+  void prepared(const Claim& claim) override;
+  void unprepared(const ClaimUid& claim) override;
 
  private:
   class Implementation;

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "discovery/accelerators.h"
 #include "discovery/monitor.h"
+#include "dra/claim_events.h"
 #include "dra/claim_service.h"
 #include "dra/health.h"
 #include "dra/kubelet_plugin.h"
@@ -66,19 +67,29 @@ dra::SliceKeeperSettings keeper_settings(const AgentSettings& settings, const Se
   return keeper;
 }
 
-/// Null where claims get no status.
-std::unique_ptr<dra::StatusKeeper> status_keeper(kube::Api& api, const AgentSettings& settings,
-                                                 const Server& server) {
+bool claims_get_status(const AgentSettings& settings, const Server& server) {
   constexpr int kFirstWithStatus = 32;
-  if (!settings.claim_status) return nullptr;
-  if (server.minor < kFirstWithStatus) {
-    log::warn("claims get no status of their devices: an API server 1.{} has no field for it",
-              server.minor);
-    return nullptr;
+  if (!settings.claim_status || server.minor >= kFirstWithStatus) return settings.claim_status;
+  log::warn("claims get no status of their devices: an API server 1.{} has no field for it",
+            server.minor);
+  return false;
+}
+
+std::vector<std::unique_ptr<dra::ClaimFollower>> claim_followers(kube::Api& api,
+                                                                 const AgentSettings& settings,
+                                                                 const Server& server) {
+  std::vector<std::unique_ptr<dra::ClaimFollower>> followers;
+  const dra::DriverName& driver = settings.common.driver;
+  if (claims_get_status(settings, server)) {
+    followers.push_back(std::make_unique<dra::StatusKeeper>(
+        api, dra::StatusKeeperSettings{.driver = driver, .api_version = server.api_version}));
   }
-  return std::make_unique<dra::StatusKeeper>(
-      api, dra::StatusKeeperSettings{.driver = settings.common.driver,
-                                     .api_version = server.api_version});
+  if (settings.claim_events) {
+    followers.push_back(std::make_unique<dra::ClaimEvents>(
+        api, dra::ClaimEventsSettings{
+                 .driver = driver, .node = settings.node, .api_version = server.api_version}));
+  }
+  return followers;
 }
 
 dra::KubeletPluginSettings plugin_settings(const AgentSettings& settings, int kubelet_minor) {
@@ -226,13 +237,13 @@ class Agent {
     const auto plugin_setup = plugin_settings(settings_, kubelet);
     const auto paths = dra::plugin_paths(plugin_setup);
     if (!paths) return std::unexpected(paths.error());
-    const auto statuses = status_keeper(api, settings_, server);
-    dra::ClaimService service(api, preparer_,
-                              {.driver = settings_.common.driver,
-                               .node = settings_.node,
-                               .api_version = server.api_version,
-                               .lock_file = paths->lock_file,
-                               .statuses = statuses.get()});
+    const auto followers = claim_followers(api, settings_, server);
+    dra::ClaimServiceSettings claims{.driver = settings_.common.driver,
+                                     .node = settings_.node,
+                                     .api_version = server.api_version,
+                                     .lock_file = paths->lock_file};
+    for (const auto& follower : followers) claims.followers.push_back(follower.get());
+    dra::ClaimService service(api, preparer_, std::move(claims));
     MeasuredHandler handler(service, metrics_);
     std::atomic<bool> in_doubt = false;  // whether the server is the one that it was
     auto keeping = keeper_settings(settings_, server);
@@ -247,7 +258,7 @@ class Agent {
     keeping.on_watch_failure = [&] { in_doubt = true; };
     dra::SliceKeeper keeper(api, std::move(keeping));
     const DeviceListener tell = [&](std::vector<discovery::Device> devices) {
-      if (statuses) statuses->set_devices(devices);
+      for (const auto& follower : followers) follower->set_devices(devices);
       keeper.set_devices(std::move(devices));
     };
     look(tell);

@@ -56,6 +56,7 @@ struct AgentFlags {
   bool no_shared_counters = false;
   bool no_device_metadata = false;
   bool claim_status = false;
+  bool no_claim_events = false;
   int vfs = 0;
   int rescan = 60;
   int orphan_check = 600;
@@ -154,6 +155,8 @@ void add_agent_flags(CLI::App& app, AgentFlags& flags) {
          "Do not give containers files that say what their devices are");
   toggle(app, "--claim-status", flags.claim_status, "CLAIM_STATUS",
          "Write to prepared claims how their devices are; needs the right to do so");
+  toggle(app, "--no-claim-events", flags.no_claim_events, "NO_CLAIM_EVENTS",
+         "Write no events when a device of a claim fails, goes or is well again");
 
   number(app, "--vfs", flags.vfs, "VFS",
          "Divide each free PF into so many VFs, or as many as it can have; 0: leave them", 0,
@@ -241,6 +244,7 @@ std::expected<Settings, Refusal> settings_of(const AgentFlags& flags) {
                        .shared_counters = !flags.no_shared_counters,
                        .device_metadata = !flags.no_device_metadata,
                        .claim_status = flags.claim_status,
+                       .claim_events = !flags.no_claim_events,
                        .vfs = static_cast<unsigned>(flags.vfs),
                        .rescan = std::chrono::seconds(flags.rescan),
                        .orphan_check = std::chrono::seconds(flags.orphan_check),

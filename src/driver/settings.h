@@ -55,6 +55,7 @@ struct AgentSettings {
   bool shared_counters = true;  ///< where the API server has them
   bool device_metadata = true;  ///< for containers, in files
   bool claim_status = false;    ///< prepared claims say how their devices are
+  bool claim_events = true;     ///< claims and pods get events of their devices
 
   unsigned vfs = 0;  ///< that each PF is divided into; 0: as they are
 

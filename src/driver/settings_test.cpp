@@ -32,6 +32,7 @@ TEST(Settings, OnlyTheNodesNameIsNeeded) {
   EXPECT_TRUE(settings->shared_counters);
   EXPECT_TRUE(settings->device_metadata);
   EXPECT_FALSE(settings->claim_status);
+  EXPECT_TRUE(settings->claim_events);
 }
 
 TEST(Settings, VariablesStandInForFlags) {
@@ -40,10 +41,11 @@ TEST(Settings, VariablesStandInForFlags) {
   ::setenv("CDI_ROOT", "/cdi", 1);
   ::setenv("SHORT_POOL_NAMES", "true", 1);
   ::setenv("CLAIM_STATUS", "true", 1);
+  ::setenv("NO_CLAIM_EVENTS", "true", 1);
   ::setenv("SOCKET_ALIAS", "true", 1);
   const auto settings = read({"node-agent"});
   for (const char* name : {"NODE_NAME", "HEALTHCHECK_PORT", "CDI_ROOT", "SHORT_POOL_NAMES",
-                           "CLAIM_STATUS", "SOCKET_ALIAS"}) {
+                           "CLAIM_STATUS", "NO_CLAIM_EVENTS", "SOCKET_ALIAS"}) {
     ::unsetenv(name);
   }
   ASSERT_TRUE(settings) << settings.error().text;
@@ -52,6 +54,7 @@ TEST(Settings, VariablesStandInForFlags) {
   EXPECT_EQ(settings->cdi_root, "/cdi");
   EXPECT_TRUE(settings->short_pool_names);
   EXPECT_TRUE(settings->claim_status);
+  EXPECT_FALSE(settings->claim_events);
   EXPECT_TRUE(slice_settings(settings->common, settings->attributes).socket_alias);
 }
 

@@ -7,15 +7,21 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / folder) for folder in ("integration", "cluster", "cli")]
 
-from agent import DRIVER, PATIENCE, Agent  # noqa: E402
+from agent import DRIVER, PATIENCE, Agent, uid  # noqa: E402
 from cluster import ControlPlane, new_name  # noqa: E402
 from controllers import Controllers  # noqa: E402
 from kubelet import Messages  # noqa: E402
+from lab import ROOT  # noqa: E402
 from resource_api import NEWEST, body, request  # noqa: E402
+
+# Where deploy/ puts the agents, and who they are there.
+NAMESPACE = "mock-device"
+ACCOUNT = "mock-accel-node-agent"
 
 
 @pytest.fixture(scope="session")
@@ -125,3 +131,24 @@ def allocated(plane, agent):
     yield make
     for name in made:
         plane.kubectl("delete", "resourceclaim", name, "--ignore-not-found")
+
+
+@pytest.fixture
+def deployed(agent, plane, tmp_path):
+    """The agent has the rights that deploy/ gives, by a token as a pod of its node has it."""
+    for name in ("namespace", "rbac"):
+        plane.kubectl("apply", "-f", ROOT / "deploy" / f"{name}.yaml")
+    pod = {"apiVersion": "v1", "kind": "Pod",
+           "metadata": {"name": agent.node, "namespace": NAMESPACE},
+           "spec": {"nodeName": agent.node, "serviceAccountName": ACCOUNT,
+                    "containers": [{"name": "agent", "image": "none"}]}}
+    plane.create(pod)
+    pod = plane.get("-n", NAMESPACE, "pod", agent.node)
+    token = plane.kubectl("-n", NAMESPACE, "create", "token", ACCOUNT, "--bound-object-kind=Pod",
+                          f"--bound-object-name={agent.node}", f"--bound-object-uid={uid(pod)}")
+    config = yaml.safe_load(Path(agent.kubeconfig).read_text())
+    config["users"][0]["user"] = {"token": token.strip()}
+    agent.kubeconfig = tmp_path / "kubeconfig"
+    agent.kubeconfig.write_text(yaml.safe_dump(config))
+    yield agent
+    plane.kubectl("-n", NAMESPACE, "delete", "pod", agent.node, "--grace-period=0", "--force")

@@ -2,7 +2,6 @@
 """What prepared claims say of their devices: --claim-status."""
 
 import time
-from pathlib import Path
 
 import pytest
 import yaml
@@ -15,8 +14,6 @@ from sysfs import USUAL
 # The gate is alpha, and off, in 1.32.
 pytestmark = pytest.mark.skipif(MINOR < 33, reason="the server does not keep the field")
 QUIET = 3  # seconds, in which an agent looks at its devices as many times
-NAMESPACE = "mock-device"
-ACCOUNT = "mock-accel-node-agent"
 MANIFEST = ROOT / "deploy" / "claim-status.yaml"
 
 
@@ -137,51 +134,36 @@ def test_a_claim_that_took_the_name_of_a_prepared_one_is_left_alone(agent, alloc
 
 
 @pytest.fixture
-def deployed(agent, plane, tmp_path):
-    """The agent has the rights that deploy/ gives, by a token as a pod of its node has it."""
-    for name in ("namespace", "rbac"):
-        plane.kubectl("apply", "-f", ROOT / "deploy" / f"{name}.yaml")
-    pod = {"apiVersion": "v1", "kind": "Pod",
-           "metadata": {"name": agent.node, "namespace": NAMESPACE},
-           "spec": {"nodeName": agent.node, "serviceAccountName": ACCOUNT,
-                    "containers": [{"name": "agent", "image": "none"}]}}
-    plane.create(pod)
-    pod = plane.get("-n", NAMESPACE, "pod", agent.node)
-    token = plane.kubectl("-n", NAMESPACE, "create", "token", ACCOUNT, "--bound-object-kind=Pod",
-                          f"--bound-object-name={agent.node}", f"--bound-object-uid={uid(pod)}")
-    config = yaml.safe_load(Path(agent.kubeconfig).read_text())
-    config["users"][0]["user"] = {"token": token.strip()}
-    agent.kubeconfig = tmp_path / "kubeconfig"
-    agent.kubeconfig.write_text(yaml.safe_dump(config))
-    yield agent
-    plane.kubectl("-n", NAMESPACE, "delete", "pod", agent.node, "--grace-period=0", "--force")
+def rightful(deployed, plane):
+    """An agent as deployed, which gets no right to claims' status before the test gives it."""
+    yield deployed
     plane.kubectl("delete", "-f", MANIFEST, "--ignore-not-found")
 
 
-def test_the_rights_that_are_deployed_are_enough(deployed, allocated, plane):
+def test_the_rights_that_are_deployed_are_enough(rightful, allocated, plane):
     plane.kubectl("apply", "-f", MANIFEST)
-    deployed.start("--claim-status")
+    rightful.start("--claim-status")
     claim = allocated("mock0")
-    prepare(deployed.kubelet(), claim)
+    prepare(rightful.kubelet(), claim)
     becomes(plane, claim, ("True", "Prepared"))
 
 
 @pytest.mark.parametrize("missing", ["resourceclaims/status", "resourceclaims/driver"])
-def test_a_missing_right_is_named_once_and_hurts_nobody(deployed, allocated, plane, missing):
+def test_a_missing_right_is_named_once_and_hurts_nobody(rightful, allocated, plane, missing):
     if missing == "resourceclaims/driver" and MINOR < 36:
         pytest.skip("there is no such right before 1.36")
     role, binding = yaml.safe_load_all(MANIFEST.read_text())
     role["rules"] = [rule for rule in role["rules"] if rule["resources"] != [missing]]
     plane.kubectl("apply", "-f", "-", manifest=[role, binding])
-    deployed.start("--claim-status")
-    kubelet = deployed.kubelet()
+    rightful.start("--claim-status")
+    kubelet = rightful.kubelet()
     for device in ("mock0", "mock1"):
         prepare(kubelet, allocated(device))
-    eventually(lambda: writes(deployed) == 2, "both were tried", PATIENCE)
+    eventually(lambda: writes(rightful) == 2, "both were tried", PATIENCE)
     time.sleep(QUIET)
-    assert writes(deployed) == 2
-    [line] = said(deployed, "claims get no status")
+    assert writes(rightful) == 2
+    [line] = said(rightful, "claims get no status")
     assert missing in line and "patch" in line
     plane.kubectl("apply", "-f", MANIFEST)
-    deployed.sysfs.set("mock0", "health", "failed")
-    eventually(lambda: writes(deployed) == 3, "the next news is tried", PATIENCE)
+    rightful.sysfs.set("mock0", "health", "failed")
+    eventually(lambda: writes(rightful) == 3, "the next news is tried", PATIENCE)

@@ -101,6 +101,10 @@ can't have one that is newer. */}}
 - name: CLAIM_STATUS
   value: "true"
 {{- end }}
+{{- if not .claimEvents }}
+- name: NO_CLAIM_EVENTS
+  value: "true"
+{{- end }}
 {{- if .rollingUpdate }}
 - name: ROLLING_UPDATE
   value: "true"
