@@ -343,7 +343,18 @@ TEST_F(ClusterDoctor, SeesClaimsThatCannotEnd) {
   EXPECT_EQ(finding("cluster.claims").severity, Severity::warning);
   EXPECT_THAT(finding("cluster.claims").found, HasSubstr("reserved for p"));
   remove(kSlices.named("a"));
-  EXPECT_EQ(finding("cluster.claims").found, "has node0/mock0, which is in no slice");
+  EXPECT_EQ(finding("cluster.claims").found, "has node0/mock0, which is gone or in no slice");
+}
+
+TEST_F(ClusterDoctor, CountsNoDeviceThatIsGoneAmongThoseOfTheNode) {
+  json gone = slice("a", 1, 1);
+  gone["spec"]["devices"][0]["taints"] = {
+      {{"key", "mock-accel.example.com/health"}, {"value", "gone"}, {"effect", "NoSchedule"}}};
+  remove(kSlices.named("a"));
+  put(kSlices, gone);
+  api_.paths[kProxy]["devices"] = json::array();
+  EXPECT_EQ(finding("cluster.slices").severity, Severity::ok);
+  EXPECT_EQ(finding("cluster.slices").found, "1 slices offer 0 devices");
 }
 
 TEST_F(ClusterDoctor, NamesTheRightsThatAgentsLack) {

@@ -37,10 +37,24 @@ std::string to_text(const Offer& offer) {
   return fmt::format("{}/{} ({})", offer.pool, offer.device, offer.uuid);
 }
 
-/// The uuid of a device, under a qualified or a short key, in any version of the API.
-std::string uuid_of(const std::string& driver, const json& device) {
+/// What a slice says of a device, in any version of the API.
+const json& body_of(const json& device) {
   const json* const basic = member(device, {"basic"});
-  const json& body = basic != nullptr ? *basic : device;
+  return basic != nullptr ? *basic : device;
+}
+
+/// Whether its slice says that the node has it no more.
+bool is_gone(const std::string& driver, const json& device) {
+  const json* const taints = member(body_of(device), {"taints"});
+  return taints != nullptr && std::ranges::any_of(*taints, [&](const json& taint) {
+           return text_at(taint, {"key"}) == driver + "/health" &&
+                  text_at(taint, {"value"}) == "gone";
+         });
+}
+
+/// The uuid of a device, under a qualified or a short key.
+std::string uuid_of(const std::string& driver, const json& device) {
+  const json& body = body_of(device);
   const std::string qualified = text_at(body, {"attributes", driver + "/uuid", "string"});
   return qualified.empty() ? text_at(body, {"attributes", "uuid", "string"}) : qualified;
 }
@@ -71,6 +85,7 @@ std::map<std::string, PoolSlices> pools_of(const std::vector<json>& slices) {
   return pools;
 }
 
+/// But for those that are gone.
 std::vector<Offer> offers_of(const std::string& driver, const std::string& pool,
                              const PoolSlices& slices) {
   std::vector<Offer> offers;
@@ -78,6 +93,7 @@ std::vector<Offer> offers_of(const std::string& driver, const std::string& pool,
     const json* const devices = member(*slice, {"spec", "devices"});
     if (devices == nullptr || !devices->is_array()) continue;
     for (const json& device : *devices) {
+      if (is_gone(driver, device)) continue;
       offers.push_back(
           {.pool = pool, .device = text_at(device, {"name"}), .uuid = uuid_of(driver, device)});
     }
@@ -161,7 +177,7 @@ void check_claim(const json& claim, const std::vector<Offer>& given,
   for (const Offer& device : given) {
     if (offered.contains({device.pool, device.device})) continue;
     report.add(Severity::error, subject,
-               fmt::format("has {}/{}, which is in no slice", device.pool, device.device),
+               fmt::format("has {}/{}, which is gone or in no slice", device.pool, device.device),
                {.needed = "the device that it was given",
                 .remedy = "plug the card in again, or delete the pods that use the claim"});
   }

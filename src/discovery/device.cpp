@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include <fmt/ranges.h>
 
@@ -15,10 +16,11 @@ using Names = std::array<std::string_view, count>;
 
 constexpr Names<2> kKinds = {"pf", "vf"};
 constexpr Names<2> kStatuses = {"free", "allocated"};
-constexpr Names<3> kHealths = {"healthy", "degraded", "failed"};
+constexpr Names<4> kHealths = {"healthy", "degraded", "failed", "gone"};
+constexpr auto kHealthsOfTheKernel = std::span(kHealths).first<3>();
 
-template <typename Enum, std::size_t count>
-Result<Enum> parse(const Names<count>& names, std::string_view text) {
+template <typename Enum>
+Result<Enum> parse(std::span<const std::string_view> names, std::string_view text) {
   const auto found = std::ranges::find(names, text);
   if (found == names.end()) return fail("\"{}\" is none of {}", text, fmt::join(names, ", "));
   return static_cast<Enum>(std::distance(names.begin(), found));
@@ -43,7 +45,7 @@ Result<Status> parse_status(std::string_view text) {
   return parse<Status>(kStatuses, text);
 }
 Result<Health> parse_health(std::string_view text) {
-  return parse<Health>(kHealths, text);
+  return parse<Health>(kHealthsOfTheKernel, text);
 }
 
 }  // namespace mockdev::discovery

@@ -16,16 +16,17 @@ namespace mockdev::discovery {
 
 enum class Kind : std::uint8_t { pf, vf };
 enum class Status : std::uint8_t { free, allocated };
-enum class Health : std::uint8_t { healthy, degraded, failed };
+/// `gone` is what no device says of itself: the machine has it no more, and somebody remembers it.
+enum class Health : std::uint8_t { healthy, degraded, failed, gone };
 
 /// "pf", "vf".
 [[nodiscard]] std::string_view to_string(Kind kind);
 /// "free", "allocated"; the kernel itself writes 0 and 1.
 [[nodiscard]] std::string_view to_string(Status status);
-/// "healthy", "degraded", "failed".
+/// "healthy", "degraded", "failed", "gone".
 [[nodiscard]] std::string_view to_string(Health health);
 
-/// The reverse of to_string; the errors name what would be right.
+/// The reverse of to_string, of what the kernel says; the errors name what would be right.
 [[nodiscard]] Result<Kind> parse_kind(std::string_view text);
 [[nodiscard]] Result<Status> parse_status(std::string_view text);
 [[nodiscard]] Result<Health> parse_health(std::string_view text);

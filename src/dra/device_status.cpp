@@ -24,10 +24,11 @@ struct HealthReason {
   Health health;
   std::string_view reason;
 };
-constexpr std::array<HealthReason, 3> kHealthReasons = {{
+constexpr std::array<HealthReason, 4> kHealthReasons = {{
     {.health = Health::healthy, .reason = "Prepared"},
     {.health = Health::degraded, .reason = "Degraded"},
     {.health = Health::failed, .reason = "Failed"},
+    {.health = Health::gone, .reason = "Gone"},
 }};
 
 DeviceFacts facts_of(const discovery::Device& device) {

@@ -99,9 +99,11 @@ struct HealthTaint {
   Health health;
   std::string_view effect;
 };
-constexpr std::array<HealthTaint, 2> kHealthTaints = {{
+constexpr std::array<HealthTaint, 3> kHealthTaints = {{
     {.health = Health::degraded, .effect = "NoSchedule"},
     {.health = Health::failed, .effect = "NoExecute"},
+    // A kernel module that is replaced takes all devices away for a moment: no reason to evict.
+    {.health = Health::gone, .effect = "NoSchedule"},
 }};
 
 std::vector<Taint> taints(const Device& device, const SliceSettings& settings) {
@@ -266,7 +268,8 @@ bool speaks_abi(const Device& device) {
 bool is_offered(const Device& device, const SliceFeatures& features) {
   if (!speaks_abi(device)) return false;
   if (has_vfs(device) && features.counters == CounterSupport::none) return false;
-  return device.health != Health::failed || features.taints;
+  const bool works = device.health == Health::healthy || device.health == Health::degraded;
+  return works || features.taints;
 }
 
 std::vector<Pool> make_pools(const std::vector<Device>& devices, const SliceSettings& settings,

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "discovery/accelerators.h"
 #include "discovery/monitor.h"
+#include "dra/absentees.h"
 #include "dra/claim_events.h"
 #include "dra/claim_service.h"
 #include "dra/health.h"
@@ -241,7 +242,8 @@ class Agent {
     dra::ClaimServiceSettings claims{.driver = settings_.common.driver,
                                      .node = settings_.node,
                                      .api_version = server.api_version,
-                                     .lock_file = paths->lock_file};
+                                     .lock_file = paths->lock_file,
+                                     .followers = {&absentees_}};
     for (const auto& follower : followers) claims.followers.push_back(follower.get());
     dra::ClaimService service(api, preparer_, std::move(claims));
     MeasuredHandler handler(service, metrics_);
@@ -281,9 +283,11 @@ class Agent {
 
   void hand_on(std::vector<discovery::Device> devices, const DeviceListener& tell) {
     partitioner_.divide(devices);
-    metrics_.devices(devices);
-    board_.post(health_of(devices, slice_settings(settings_)));
-    tell(std::move(devices));
+    absentees_.set_devices(std::move(devices));
+    auto all = absentees_.all();
+    metrics_.devices(all);
+    board_.post(health_of(all, slice_settings(settings_)));
+    tell(std::move(all));
   }
 
   /// Hands on what happens to the devices until the interrupt comes, or it is over.
@@ -312,8 +316,9 @@ class Agent {
   /// Until there is some, the interrupt comes or it is time for a look that no news ask for.
   void await_news(const Result<discovery::Monitor>& monitor,
                   steady_clock::time_point rescan) const {
-    std::array<pollfd, 2> sources = {
+    std::array<pollfd, 3> sources = {
         {{.fd = interrupt_.fd(), .events = POLLIN, .revents = 0},
+         {.fd = absentees_.fd(), .events = POLLIN, .revents = 0},
          {.fd = monitor ? monitor->fd() : -1, .events = POLLIN, .revents = 0}}};
     const auto left = std::chrono::ceil<milliseconds>(rescan - steady_clock::now());
     ::poll(sources.data(), sources.size(), static_cast<int>(std::max<long>(left.count(), 0)));
@@ -336,6 +341,7 @@ class Agent {
   discovery::KernelAccelerators accelerators_;
   dra::Preparer preparer_;
   dra::HealthBoard board_;
+  dra::Absentees absentees_;
   InventoryFeed feed_;
   Partitioner partitioner_;
   Probes probes_;  // the last: its pages ask all of these

@@ -49,7 +49,7 @@ Metrics::~Metrics() = default;
 
 void Metrics::devices(const std::vector<discovery::Device>& devices) {
   using discovery::Health;
-  for (const Health health : {Health::healthy, Health::degraded, Health::failed}) {
+  for (const Health health : {Health::healthy, Health::degraded, Health::failed, Health::gone}) {
     implementation_->devices.Add({{"health", std::string(to_string(health))}})
         .Set(static_cast<double>(std::ranges::count(devices, health, &discovery::Device::health)));
   }

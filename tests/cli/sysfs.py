@@ -49,5 +49,9 @@ class Sysfs:
         (system / "node" / f"node{number}" / "cpulist").write_text(f"{cpus}\n")
         (topology / "physical_package_id").write_text(f"{socket}\n")
 
+    def remove(self, name):
+        """It is no more: a card that was pulled, or a VF that was taken away."""
+        (self.class_folder / name).unlink()
+
     def set(self, name, attribute, value):
         (self.class_folder / name / attribute).write_text(f"{value}\n")

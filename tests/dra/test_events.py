@@ -7,6 +7,7 @@ import pytest
 
 from agent import DRIVER, PATIENCE, uid
 from lab import eventually
+from resource_api import MINOR
 
 QUIET = 3  # seconds, in which an agent looks at its devices as many times
 
@@ -94,3 +95,18 @@ def test_a_right_that_is_missing_is_named_and_hurts_nobody(deployed, allocated, 
                PATIENCE)
     assert deployed.kubelet().unprepare(claim)[uid(claim)].error == ""
     assert events(plane, claim) == []
+
+
+@pytest.mark.skipif(MINOR < 33, reason="there are taints from 1.33 on")
+def test_a_held_device_that_goes_is_tainted_until_it_is_let_go(agent, allocated, plane, slices):
+    agent.start()
+    claim = prepared(agent, allocated("mock0"))
+    eventually(lambda: set(slices.devices()) == {"mock0", "mock1"}, "both devices", PATIENCE)
+    agent.sysfs.remove("mock0")
+    become(plane, claim, ("ResourceClaim", "DeviceGone", "Warning"))
+    eventually(lambda: slices.devices()["mock0"].get("taints"), "a taint", PATIENCE)
+    [taint] = slices.devices()["mock0"]["taints"]
+    assert (taint["key"], taint["value"], taint["effect"]) == (f"{DRIVER}/health", "gone", "NoSchedule")
+    assert 'mock_accel_devices{health="gone"} 1' in agent.page("/metrics")[1]
+    assert agent.kubelet().unprepare(claim)[uid(claim)].error == ""
+    eventually(lambda: set(slices.devices()) == {"mock1"}, "it leaves its slice", PATIENCE)

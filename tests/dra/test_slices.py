@@ -149,7 +149,7 @@ def test_devices_come_and_go(agent, slices):
     agent.add("mock7", "pci0000:10/0000:10:01.0/0000:12:00.0", numa_node=0)
     eventually(lambda: "mock7" in slices.devices(), "the new device", PATIENCE)
     for name in ("mock0", "mock7"):
-        (agent.sysfs.class_folder / name).unlink()
+        agent.sysfs.remove(name)
     eventually(lambda: list(slices.devices()) == ["mock1"], "only the last device", PATIENCE)
     assert len(slices.get()) == 1
 

@@ -16,7 +16,7 @@ from lab import eventually
 from relay import Relay
 
 
-def shown_as_failed(slices, device):
+def shown_as_unusable(slices, device):
     """Where there are no taints, which is before 1.33, it is not offered."""
     devices = slices.devices()
     return device not in devices or devices[device].get("taints")
@@ -59,7 +59,7 @@ def test_an_api_server_that_is_away(agent, allocated, slices, relayed):
     relayed.mend()
     waiting.join(PATIENCE)
     assert answers[0][uid(wanted)].error == ""
-    eventually(lambda: shown_as_failed(slices, "mock0"), "news of the device", PATIENCE)
+    eventually(lambda: shown_as_unusable(slices, "mock0"), "news of the device", PATIENCE)
     agent.ready()
 
 
@@ -148,12 +148,13 @@ def test_a_device_that_goes_while_it_is_held(agent, allocated, slices):
     agent.ready()
     claim = allocated("mock0", "mock1")
     assert kubelet.prepare(claim)[uid(claim)].error == ""
-    (agent.sysfs.class_folder / "mock0").unlink()
-    eventually(lambda: list(slices.devices()) == ["mock1"], "one device", PATIENCE)
+    agent.sysfs.remove("mock0")
+    eventually(lambda: shown_as_unusable(slices, "mock0"), "a taint", PATIENCE)
     assert "this node has no such device" in kubelet.prepare(claim)[uid(claim)].error
     assert agent.owner("mock1") == uid(claim)
     assert kubelet.unprepare(claim)[uid(claim)].error == ""
     assert agent.owner("mock1") == ""
+    eventually(lambda: list(slices.devices()) == ["mock1"], "one device", PATIENCE)
 
 
 def test_a_kubelet_that_starts_anew_finds_the_agent(agent, allocated, slices, plane):
@@ -177,5 +178,5 @@ def test_an_agent_that_was_stopped_for_a_while(agent, slices):
     agent.sysfs.set("mock1", "health", "failed")
     time.sleep(3)
     agent.process.send_signal(signal.SIGCONT)
-    eventually(lambda: shown_as_failed(slices, "mock1"), "news of the device", PATIENCE)
+    eventually(lambda: shown_as_unusable(slices, "mock1"), "news of the device", PATIENCE)
     agent.ready()
