@@ -73,15 +73,13 @@ Result<Device> open_given(const Flags& flags, const Given& given) {
   return device;
 }
 
-Result<void> verify_one(const Flags& flags, const Given& given) {
-  auto device = open_given(flags, given);
-  if (!device) return std::unexpected(device.error());
-  const std::uint64_t half = device->info().memory_size / 2;
+Result<void> verify_one(const Flags& flags, const std::string& name, Device& device) {
+  const std::uint64_t half = device.info().memory_size / 2;
   const ByteCount size{std::min({flags.size, half, kMaxVerified})};
-  const auto crc = verify(*device, size);
+  const auto crc = verify(device, size);
   if (!crc) return std::unexpected(crc.error());
-  fmt::print("{} {} NUMA node {}: {} written, moved and read back, CRC32C {:08x}\n", given.name,
-             device->uuid(), device->info().numa_node, size, *crc);
+  fmt::print("{} {} NUMA node {}: {} written, moved and read back, CRC32C {:08x}\n", name,
+             device.uuid(), device.info().numa_node, size, *crc);
   return {};
 }
 
@@ -94,12 +92,20 @@ Result<void> check_alone(const Flags& flags, const std::vector<Given>& given) {
               others.size() == 1 ? "is" : "are", others.size() == 1 ? "it" : "them");
 }
 
+/// The devices are open from the first round to the last, as those of a program that computes are.
 Result<void> run_verify(const Flags& flags) {
   const auto given = chosen_devices(flags);
   if (!given) return std::unexpected(given.error());
+  std::vector<Device> devices;
+  for (const Given& one : *given) {
+    auto device = open_given(flags, one);
+    if (!device) return std::unexpected(device.error());
+    devices.push_back(std::move(*device));
+  }
   do {
-    for (const Given& device : *given) {
-      if (auto verified = verify_one(flags, device); !verified) return verified;
+    for (std::size_t index = 0; index < devices.size(); ++index) {
+      auto verified = verify_one(flags, given->at(index).name, devices[index]);
+      if (!verified) return verified;
     }
     if (auto alone = check_alone(flags, *given); !alone) return alone;
     fmt::print("{} device{} as given, no other in sight\n", given->size(),
