@@ -32,7 +32,10 @@ static int mock_allocation_write(struct mock_device *mdev, const struct mock_all
 	return 0;
 }
 
-/* -EBUSY: somebody else holds the device. -EIO: the device did not take it. */
+/*
+ * -EBUSY: somebody else holds the device. -ENODEV: it is about to go, too. -EIO: the device did not
+ * take it.
+ */
 int mock_allocate(struct mock_device *mdev, const uuid_t *owner)
 {
 	struct mock_allocation wanted = { .owner = *owner, .status = MOCK_ACCEL_STATUS_ALLOCATED };
@@ -43,10 +46,12 @@ int mock_allocate(struct mock_device *mdev, const uuid_t *owner)
 	err = mock_allocation_read(mdev, &now);
 	if (err || uuid_equal(&now.owner, owner))
 		goto unlock;
-	if (now.status != MOCK_ACCEL_STATUS_FREE) {
+	if (now.status != MOCK_ACCEL_STATUS_FREE)
 		err = -EBUSY;
+	else if (mdev->leaving)
+		err = -ENODEV;
+	if (err)
 		goto unlock;
-	}
 	err = mock_allocation_write(mdev, &wanted);
 	if (!err)
 		mock_announce_owner(mdev, owner);
@@ -74,7 +79,7 @@ unlock:
 	return err;
 }
 
-/* Allocation by hand. -EBUSY: an owner holds the device. */
+/* Allocation by hand. -EBUSY: an owner holds the device. -ENODEV: it is about to go, too. */
 int mock_set_status(struct mock_device *mdev, u32 status)
 {
 	const struct mock_allocation wanted = { .status = status };
@@ -85,6 +90,8 @@ int mock_set_status(struct mock_device *mdev, u32 status)
 	err = mock_allocation_read(mdev, &now);
 	if (!err && !uuid_is_null(&now.owner))
 		err = -EBUSY;
+	else if (!err && mdev->leaving)
+		err = -ENODEV;
 	if (err || now.status == status)
 		goto unlock;
 	err = mock_allocation_write(mdev, &wanted);

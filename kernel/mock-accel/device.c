@@ -19,6 +19,7 @@ static void mock_device_release(struct device *dev)
 {
 	struct mock_device *mdev = to_mock_device(dev);
 
+	mutex_destroy(&mdev->events_lock);
 	mutex_destroy(&mdev->reset_lock);
 	mutex_destroy(&mdev->lock);
 	kfree(mdev);
@@ -79,6 +80,7 @@ struct mock_device *mock_device_alloc(struct pci_dev *pdev, void __iomem *regs)
 		return NULL;
 	mutex_init(&mdev->lock);
 	mutex_init(&mdev->reset_lock);
+	mutex_init(&mdev->events_lock);
 	INIT_LIST_HEAD(&mdev->vfs);
 	INIT_LIST_HEAD(&mdev->sibling);
 	INIT_LIST_HEAD(&mdev->contexts);

@@ -177,9 +177,11 @@ void mock_events_start(struct mock_device *mdev)
 {
 	int i;
 
+	mutex_lock(&mdev->events_lock);
 	for (i = 0; !mdev->events && i < mdev->vectors; i++)
 		enable_irq(pci_irq_vector(mdev->pdev, i));
 	mdev->events = true;
+	mutex_unlock(&mdev->events_lock);
 	mock_announce_changes(mdev);
 }
 
@@ -188,9 +190,11 @@ void mock_events_pause(struct mock_device *mdev)
 {
 	int i;
 
+	mutex_lock(&mdev->events_lock);
 	for (i = 0; mdev->events && i < mdev->vectors; i++)
 		disable_irq(pci_irq_vector(mdev->pdev, i));
 	mdev->events = false;
+	mutex_unlock(&mdev->events_lock);
 }
 
 void mock_events_stop(struct mock_device *mdev)

@@ -187,10 +187,12 @@ struct mock_engine {
  * @reset_with_pf: this VF is being reset with its PF. Under the PCI device's lock
  * @state: see enum mock_state
  * @vitals: as last announced
- * @saved: allocation, while a reset or suspend is under way
+ * @saved: allocation, while a reset or suspend is under way, and of a device that died in one
+ * @leaving: of a VF: it is about to be removed, and nobody gets it any more. Under @lock
  * @vectors: interrupts that the machine gave, 1 to MOCK_ACCEL_VECTORS
- * @events: interrupts are on. Under the PCI device's lock, or while a reset of the PF takes this
- *	VF along
+ * @events_lock: recovery from an error and a reset may both turn interrupts on and off. Held
+ *	while a running handler is waited for, which takes @lock: not taken under that
+ * @events: interrupts are on. Under @events_lock
  * @engine: see there
  * @contexts: those of open files that have buffers which the device may use. Under @lock
  * @changes: wakes users of open files when a work has ended, and when the device dies or goes; and
@@ -216,8 +218,10 @@ struct mock_device {
 	enum mock_state state;
 	struct mock_vitals vitals;
 	struct mock_allocation saved;
+	bool leaving;
 
 	int vectors;
+	struct mutex events_lock;	/* interrupts go on and off */
 	bool events;
 	struct mock_engine engine;
 	struct list_head contexts;

@@ -49,16 +49,6 @@ static struct mutex *mock_reset_lock(struct mock_device *mdev)
 	return mdev->pf ? &mdev->pf->reset_lock : &mdev->reset_lock;
 }
 
-/* From now on, a reset of the PF takes this VF along. */
-static void mock_join_pf(struct mock_device *mdev)
-{
-	if (!mdev->pf)
-		return;
-	mutex_lock(mock_reset_lock(mdev));
-	list_add_tail(&mdev->sibling, &mdev->pf->vfs);
-	mutex_unlock(mock_reset_lock(mdev));
-}
-
 /* Waits for a reset of the PF to end. */
 static void mock_leave_pf(struct mock_device *mdev)
 {
@@ -69,7 +59,7 @@ static void mock_leave_pf(struct mock_device *mdev)
 	mutex_unlock(mock_reset_lock(mdev));
 }
 
-static int mock_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+static int mock_bind(struct pci_dev *pdev)
 {
 	struct mock_device *mdev;
 	void __iomem *regs;
@@ -110,7 +100,9 @@ static int mock_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto stop;
 	}
 	mock_events_start(mdev);
-	mock_join_pf(mdev);
+	/* From now on, a reset of the PF takes this VF along. */
+	if (mdev->pf)
+		list_add_tail(&mdev->sibling, &mdev->pf->vfs);
 	return 0;
 
 stop:
@@ -119,6 +111,20 @@ unname:
 	mock_device_unname(mdev);
 put:
 	put_device(&mdev->dev);
+	return err;
+}
+
+/* A VF comes before a reset of its PF or after it. */
+static int mock_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct mock_device *pf = mock_physfn(pdev);
+	int err;
+
+	if (!pf)
+		return mock_bind(pdev);
+	mutex_lock(&pf->reset_lock);
+	err = mock_bind(pdev);
+	mutex_unlock(&pf->reset_lock);
 	return err;
 }
 
@@ -143,8 +149,11 @@ static void mock_remove(struct pci_dev *pdev)
 /* Under mdev->lock. */
 static void mock_quiesce(struct mock_device *mdev)
 {
-	/* A VF that an error has frozen may also be taken along by its PF. */
-	if (mdev->state != MOCK_FROZEN)
+	/*
+	 * A VF that an error has frozen may also be taken along by its PF, and what died in a
+	 * recovery may be brought back by a reset: who held it then is not forgotten.
+	 */
+	if (mdev->state == MOCK_LIVE)
 		mock_allocation_save(mdev);
 	mock_engine_stop(mdev);
 	if (mdev->state == MOCK_LIVE)

@@ -18,28 +18,42 @@ static bool mock_is_held(struct mock_device *mdev)
 	return now.status != MOCK_ACCEL_STATUS_FREE;
 }
 
-static bool mock_vf_is_held(struct mock_device *vf)
+/* Whether a VF is free. If it is, nobody gets it any more. */
+static bool mock_vf_may_leave(struct mock_device *vf)
 {
-	bool held;
+	bool leaving;
 
 	mutex_lock(&vf->lock);
-	held = mock_is_held(vf);
+	leaving = !mock_is_held(vf);
+	vf->leaving = leaving;
 	mutex_unlock(&vf->lock);
-	return held;
+	return leaving;
 }
 
-/* Waits for resets of single VFs to end. */
-static int mock_check_vfs_free(struct mock_device *pf)
+static void mock_let_vfs_stay(struct mock_device *pf)
+{
+	struct mock_device *vf;
+
+	list_for_each_entry(vf, &pf->vfs, sibling) {
+		mutex_lock(&vf->lock);
+		vf->leaving = false;
+		mutex_unlock(&vf->lock);
+	}
+}
+
+/* All may leave, or all stay. Waits for resets of single VFs to end. */
+static int mock_reclaim_vfs(struct mock_device *pf)
 {
 	struct mock_device *vf;
 	int err = 0;
 
 	mutex_lock(&pf->reset_lock);
 	list_for_each_entry(vf, &pf->vfs, sibling) {
-		if (!mock_vf_is_held(vf))
+		if (mock_vf_may_leave(vf))
 			continue;
 		dev_warn_ratelimited(&pf->pdev->dev, "VFs stay: %s is allocated\n",
 				     dev_name(&vf->dev));
+		mock_let_vfs_stay(pf);
 		err = -EBUSY;
 		break;
 	}
@@ -68,7 +82,7 @@ int mock_sriov_configure(struct pci_dev *pdev, int count)
 	int err;
 
 	if (count == 0) {
-		err = mock_check_vfs_free(pf);
+		err = mock_reclaim_vfs(pf);
 		if (!err)
 			pci_disable_sriov(pdev);
 		return err;
