@@ -126,10 +126,21 @@ def test_pods_compute_on_two_vfs_of_a_card_while_another_is_pulled(driver):
     driver.run("plug", "node0/mock1")
     eventually(lambda: "mock1" in published(driver, "node0/numa0"), "the card is in the slice again")
 
+    # Their own card: who holds the VFs hears of it, and they stay in their slice until they are let go.
+    driver.run("unplug", "node0/mock0")
+    for pod in ("vf-a", "vf-b"):
+        eventually(lambda pod=pod: any(
+            event["reason"] == "DeviceGone" and event["regarding"]["name"] == pod
+            for event in driver.get("events.v1.events.k8s.io")["items"]), f"an event of {pod}")
+    gone = {name: device for name, device in published(driver, "node0/numa0").items()
+            if name.startswith("mock0")}
+    assert set(gone) == {"mock0-vf0", "mock0-vf1"}
+    assert all(device["taints"][0]["value"] == "gone" for device in gone.values())
     driver.kubectl("delete", "-f", EXAMPLES / "vfs.yaml", PATIENCE)
-    eventually(lambda: driver.guest_result(f"echo 0 > {numvfs}")[0] == 0, "the VFs are free")
-    eventually(lambda: not any("-vf" in name for name in published(driver, "node0/numa0")),
-               "no VFs in the slice")
+    eventually(lambda: not any(name.startswith("mock0") for name in published(driver, "node0/numa0")),
+               "the VFs have left the slice")
+    driver.run("plug", "node0/mock0")
+    eventually(lambda: "mock0" in published(driver, "node0/numa0"), "the card is in the slice again")
 
 
 def test_simulated_devices_look_like_real_ones(driver):

@@ -107,6 +107,25 @@ def test_vfs_that_are_held_stay(lab):
     enable(lab, "mock0", 0)
 
 
+def test_nobody_gets_a_vf_that_is_about_to_go(lab):
+    """Whoever comes first wins: a VF that somebody got stays, and who comes later gets none."""
+    said = lab.guest(f"""
+        vf={CLASS}/mock0_vf0 numvfs={CLASS}/mock0/sriov_numvfs
+        for round in $(seq 30); do
+            echo 1 > $numvfs
+            (echo {CLAIM} > $vf/owner) 2>/dev/null & holder=$!
+            if (echo 0 > $numvfs) 2>/dev/null; then
+                wait $holder && echo "gone under its holder"
+            else
+                wait $holder || echo "kept for nobody"
+                echo > $vf/owner
+                echo 0 > $numvfs
+            fi
+        done
+        true""")
+    assert said == ""
+
+
 def test_a_pf_that_is_held_is_not_divided(lab):
     assert lab.set_attribute("mock0", "owner", CLAIM) == (0, "")
     code, said = lab.set_attribute("mock0", "sriov_numvfs", 2)
@@ -135,6 +154,17 @@ def test_a_reset_of_the_pf_keeps_its_vfs_and_their_owners(lab, method):
     assert lab.attribute("mock0", "sriov_numvfs") == "4"
     assert lab.attribute("mock0_vf3", "owner") == CLAIM
     assert lab.attribute("mock0_vf0", "owner") == ""
+
+
+def test_a_vf_is_bound_while_its_pf_is_reset(lab):
+    enable(lab, "mock0", 1)
+    vf, driver = bdf(lab, "mock0_vf0"), "/sys/bus/pci/drivers/mock-accel"
+    lab.guest(f"""
+        (for round in $(seq 20); do echo 1 > {CLASS}/mock0/device/reset; done) & resets=$!
+        for round in $(seq 20); do echo {vf} > {driver}/unbind; echo {vf} > {driver}/bind; done
+        wait $resets""")
+    assert lab.attribute("mock0_vf0", "health") == "healthy"
+    assert lab.set_attribute("mock0_vf0", "owner", CLAIM) == (0, "")
 
 
 def test_a_reset_of_a_vf_is_its_own_business(lab):
