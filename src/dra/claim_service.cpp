@@ -90,19 +90,24 @@ kube::Resource ClaimService::resource(const ClaimReference& reference) const {
 }
 
 Result<Claim> ClaimService::fetch(const ClaimReference& reference, Deadline deadline) {
-  const auto object = api_.get(resource(reference), {.timeout = left_until(deadline)});
+  const auto object =
+      api_.get(resource(reference), {.stop = ending_.get_token(), .timeout = left_until(deadline)});
   if (!object) return std::unexpected(to_error(object.error()));
   return parse_claim(*object, reference.uid, settings_.driver);
 }
 
-std::vector<ClaimHandler::Prepared> ClaimService::prepare(
-    const std::vector<ClaimReference>& claims) {
+std::vector<ClaimHandler::Prepared> ClaimService::prepare(const std::vector<ClaimReference>& claims,
+                                                          const GivenUp& given_up) {
   const Deadline deadline = steady_clock::now() + settings_.patience;
   std::vector<Result<Claim>> fetched;
   for (const ClaimReference& claim : claims) fetched.push_back(fetch(claim, deadline));
 
   const auto turn = Turn::take(*this, deadline);
   if (!turn) return all_failed<std::vector<PreparedDevice>>(claims.size(), turn.error());
+  if (given_up()) {
+    log::warn("the kubelet has given up waiting for {} claims to be prepared", claims.size());
+    return all_failed<std::vector<PreparedDevice>>(claims.size(), Error{"nobody waits for it"});
+  }
   std::vector<Prepared> results;
   for (std::size_t index = 0; index < claims.size(); ++index) {
     const auto& claim = fetched[index];

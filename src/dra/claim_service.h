@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -31,6 +32,8 @@ struct ClaimReference {
 class ClaimHandler {
  public:
   using Prepared = Result<std::vector<PreparedDevice>>;
+  /// Whether the caller no longer waits for the answer. Asked by the thread that was called.
+  using GivenUp = std::function<bool()>;
 
   ClaimHandler() = default;
   virtual ~ClaimHandler() = default;
@@ -39,9 +42,10 @@ class ClaimHandler {
   ClaimHandler(ClaimHandler&&) = delete;
   ClaimHandler& operator=(ClaimHandler&&) = delete;
 
-  /// Results in the order of `claims`.
-  [[nodiscard]] virtual std::vector<Prepared> prepare(
-      const std::vector<ClaimReference>& claims) = 0;
+  /// Results in the order of `claims`. Nothing is prepared for a caller who has given up, since he
+  /// may have the claims unprepared meanwhile.
+  [[nodiscard]] virtual std::vector<Prepared> prepare(const std::vector<ClaimReference>& claims,
+                                                      const GivenUp& given_up) = 0;
   [[nodiscard]] virtual std::vector<Result<void>> unprepare(
       const std::vector<ClaimReference>& claims) = 0;
 };
@@ -66,9 +70,13 @@ class ClaimService final : public ClaimHandler {
   /// `api` and `preparer` outlive this object.
   ClaimService(kube::Api& api, Preparer& preparer, ClaimServiceSettings settings);
 
-  [[nodiscard]] std::vector<Prepared> prepare(const std::vector<ClaimReference>& claims) override;
+  [[nodiscard]] std::vector<Prepared> prepare(const std::vector<ClaimReference>& claims,
+                                              const GivenUp& given_up) override;
   [[nodiscard]] std::vector<Result<void>> unprepare(
       const std::vector<ClaimReference>& claims) override;
+
+  /// Calls that wait for the API server fail, and those that come.
+  void end_waiting() { ending_.request_stop(); }
 
   /// Frees devices and removes CDI files of claims that no longer exist, as they are left where a
   /// node lost its memory of them, and devices that a claim holds and was not given, such as one
@@ -101,6 +109,7 @@ class ClaimService final : public ClaimHandler {
   Preparer& preparer_;
   ClaimServiceSettings settings_;
   std::timed_mutex turn_;
+  std::stop_source ending_;
 };
 
 }  // namespace mockdev::dra

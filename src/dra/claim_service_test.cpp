@@ -26,6 +26,9 @@ class Follower final : public ClaimFollower {
   std::vector<std::string> claims;
 };
 
+/// The caller, who is still there.
+const ClaimHandler::GivenUp kWaits = [] { return false; };
+
 class Service : public testing::Test {
  protected:
   Service() { machine_.add("mock0"); }
@@ -71,7 +74,7 @@ class Service : public testing::Test {
 TEST_F(Service, PreparesWhatTheApiServerSays) {
   add_claim("a", kUid);
   auto service = this->service();
-  const auto prepared = service.prepare(reference("a"));
+  const auto prepared = service.prepare(reference("a"), kWaits);
   ASSERT_THAT(prepared, SizeIs(1));
   ASSERT_TRUE(prepared[0]) << prepared[0].error().message;
   EXPECT_EQ(prepared[0]->front().device, DeviceName("mock0"));
@@ -83,7 +86,7 @@ TEST_F(Service, AClaimThatFailsDoesNotHoldUpOthers) {
   add_claim("a", kUid);
   auto claims = reference("missing");
   claims.push_back(reference("a").front());
-  const auto prepared = service().prepare(claims);
+  const auto prepared = service().prepare(claims, kWaits);
   ASSERT_THAT(prepared, SizeIs(2));
   EXPECT_THAT(prepared[0].error().message, HasSubstr("resourceclaims.resource.k8s.io"));
   EXPECT_TRUE(prepared[1]);
@@ -91,7 +94,8 @@ TEST_F(Service, AClaimThatFailsDoesNotHoldUpOthers) {
 
 TEST_F(Service, RefusesAClaimThatWasReplaced) {
   add_claim("a", ClaimUid("new"));
-  EXPECT_THAT(service().prepare(reference("a"))[0].error().message, HasSubstr("it was replaced"));
+  EXPECT_THAT(service().prepare(reference("a"), kWaits)[0].error().message,
+              HasSubstr("it was replaced"));
 }
 
 TEST_F(Service, WaitsForTheOtherAgentOnlySoLong) {
@@ -100,18 +104,33 @@ TEST_F(Service, WaitsForTheOtherAgentOnlySoLong) {
   const UniqueFd other(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   ASSERT_EQ(::flock(other.get(), LOCK_EX), 0);
   auto service = this->service(path);
-  EXPECT_THAT(service.prepare(reference("a"))[0].error().message,
+  EXPECT_THAT(service.prepare(reference("a"), kWaits)[0].error().message,
               HasSubstr("another process held it"));
   EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
   ASSERT_EQ(::flock(other.get(), LOCK_UN), 0);
-  EXPECT_TRUE(service.prepare(reference("a"))[0]);
+  EXPECT_TRUE(service.prepare(reference("a"), kWaits)[0]);
+}
+
+TEST_F(Service, PreparesNothingForACallerWhoHasGivenUp) {
+  add_claim("a", kUid);
+  const auto prepared = service().prepare(reference("a"), [] { return true; });
+  EXPECT_THAT(prepared[0].error().message, HasSubstr("nobody waits"));
+  EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
+}
+
+TEST_F(Service, DoesNotKeepAnEndWaiting) {
+  add_claim("a", kUid);
+  auto ending = service();
+  ending.end_waiting();
+  EXPECT_FALSE(ending.prepare(reference("a"), kWaits)[0]);
+  EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
 }
 
 TEST_F(Service, OrphansAreThoseWhoseClaimsAreGone) {
   machine_.add("mock1");
   add_claim("a", kUid);
   auto service = this->service();
-  ASSERT_TRUE(service.prepare(reference("a"))[0]);
+  ASSERT_TRUE(service.prepare(reference("a"), kWaits)[0]);
   ASSERT_TRUE(machine_.take("mock1", owner_uuid(ClaimUid("gone"))));
   EXPECT_EQ(*service.remove_orphans(), 1U);
   EXPECT_EQ(machine_.owner("mock1"), std::nullopt);
@@ -140,7 +159,7 @@ TEST_F(Service, ADeviceThatWasAwayWhenItsClaimWasUnpreparedIsFreedWhenItIsBack) 
   machine_.add("mock1");
   add_claim("a", kUid);
   auto service = this->service();
-  ASSERT_TRUE(service.prepare(reference("a"))[0]);
+  ASSERT_TRUE(service.prepare(reference("a"), kWaits)[0]);
   const auto readings = std::exchange(machine_.device("mock0").readings, std::nullopt);
   ASSERT_TRUE(service.unprepare(reference("a"))[0]);
   machine_.device("mock0").readings = readings;
@@ -158,7 +177,7 @@ TEST_F(Service, ADeviceThatWasAwayWhenItsClaimWasUnpreparedIsFreedWhenItIsBack) 
 TEST_F(Service, TellsOfClaimsThatAProcessBeforePrepared) {
   add_claim("a", kUid);
   add_claim("not prepared", ClaimUid("other"));
-  ASSERT_TRUE(service().prepare(reference("a"))[0]);
+  ASSERT_TRUE(service().prepare(reference("a"), kWaits)[0]);
   Follower follower;
   ClaimService next(api_, preparer_,
                     {.driver = DriverName("mock-accel.example.com"),

@@ -103,12 +103,12 @@ class DraService final : public ApiVersion::Service {
  public:
   explicit DraService(ClaimHandler& handler) : handler_(handler) {}
 
-  grpc::Status NodePrepareResources(grpc::ServerContext* /*context*/,
+  grpc::Status NodePrepareResources(grpc::ServerContext* context,
                                     const typename ApiVersion::PrepareRequest* request,
                                     typename ApiVersion::PrepareResponse* response) override {
     return guarded([&] {
       const auto claims = references(*request);
-      const auto results = handler_.prepare(claims);
+      const auto results = handler_.prepare(claims, [context] { return context->IsCancelled(); });
       for (std::size_t index = 0; index < claims.size(); ++index) {
         auto& entry = (*response->mutable_claims())[claims[index].uid.text()];
         if (!results[index]) {

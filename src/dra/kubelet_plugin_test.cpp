@@ -27,7 +27,8 @@ using testing::SizeIs;
 /// Prepares every claim but "bad".
 class FakeHandler final : public ClaimHandler {
  public:
-  std::vector<Prepared> prepare(const std::vector<ClaimReference>& claims) override {
+  std::vector<Prepared> prepare(const std::vector<ClaimReference>& claims,
+                                const GivenUp& /*given_up*/) override {
     std::vector<Prepared> results;
     for (const ClaimReference& claim : claims) {
       if (claim.name == "bad") {

@@ -40,9 +40,10 @@ class FakeApi : public kube::Api {
   }
 
   kube::ApiResult<nlohmann::json> get(const kube::Resource& object,
-                                      const kube::CallLimits& /*limits*/ = {}) override {
+                                      const kube::CallLimits& limits = {}) override {
     const std::lock_guard lock(mutex_);
     ++questions;
+    if (limits.stop.stop_requested()) return error(kube::reason::kCancelled, object);
     const auto found = objects.find(path_of(object));
     if (found == objects.end()) return error(kube::reason::kNotFound, object);
     return found->second;

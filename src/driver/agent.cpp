@@ -109,8 +109,10 @@ class MeasuredHandler final : public dra::ClaimHandler {
   MeasuredHandler(dra::ClaimHandler& handler, Metrics& metrics)
       : handler_(handler), metrics_(metrics) {}
 
-  std::vector<Prepared> prepare(const std::vector<dra::ClaimReference>& claims) override {
-    return measured<std::vector<Prepared>>("prepare", [&] { return handler_.prepare(claims); });
+  std::vector<Prepared> prepare(const std::vector<dra::ClaimReference>& claims,
+                                const GivenUp& given_up) override {
+    return measured<std::vector<Prepared>>("prepare",
+                                           [&] { return handler_.prepare(claims, given_up); });
   }
   std::vector<Result<void>> unprepare(const std::vector<dra::ClaimReference>& claims) override {
     return measured<std::vector<Result<void>>>("unprepare",
@@ -275,6 +277,7 @@ class Agent {
       });
     }
     readiness_.end();
+    service.end_waiting();
     (*plugin)->stop();
     return {};
   }

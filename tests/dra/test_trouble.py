@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 
+import grpc
 import pytest
 import yaml
 
@@ -140,6 +141,40 @@ def test_a_cdi_folder_that_can_not_be_written(agent, allocated):
     claim = allocated("mock0")
     assert "Read-only file system" in kubelet.prepare(claim)[uid(claim)].error
     assert agent.owner("mock0") == ""
+
+
+def test_a_kubelet_that_has_given_up_gets_nothing_prepared(agent, allocated, relayed):
+    """It may have asked to unprepare meanwhile, and not ask for it again."""
+    agent.start()
+    kubelet = agent.kubelet()
+    agent.ready()
+    claim = allocated("mock0")
+    relayed.cut()
+    kubelet.patience = 1
+    with pytest.raises(grpc.RpcError):
+        kubelet.prepare(claim)
+    relayed.mend()
+    eventually(lambda: "the kubelet has given up" in agent.log.read_text(), "the log says so", PATIENCE)
+    assert agent.owner("mock0") == ""
+    assert agent.described() == []
+    kubelet.patience = PATIENCE
+    assert kubelet.prepare(claim)[uid(claim)].error == ""
+
+
+def test_an_agent_that_ends_waits_for_no_server(agent, allocated, relayed):
+    agent.start()
+    kubelet = agent.kubelet()
+    agent.ready()
+    claim = allocated("mock0")
+    relayed.cut()
+    answers = []
+    call = threading.Thread(target=lambda: answers.append(kubelet.prepare(claim)[uid(claim)].error))
+    call.start()
+    eventually(lambda: "connect" in agent.log.read_text(), "the agent can't reach it", PATIENCE)
+    assert agent.stop() == 0
+    call.join(PATIENCE)
+    assert "ended because this program stops" in answers[0]
+    relayed.mend()
 
 
 def test_a_device_that_goes_while_it_is_held(agent, allocated, slices):
