@@ -73,13 +73,20 @@ Result<Device> open_given(const Flags& flags, const Given& given) {
   return device;
 }
 
-Result<void> verify_one(const Flags& flags, const std::string& name, Device& device) {
-  const std::uint64_t half = device.info().memory_size / 2;
+Result<Verifier> make_verifier(const Flags& flags, const Given& given) {
+  auto device = open_given(flags, given);
+  if (!device) return std::unexpected(device.error());
+  const std::uint64_t half = device->info().memory_size / 2;
   const ByteCount size{std::min({flags.size, half, kMaxVerified})};
-  const auto crc = verify(device, size);
+  return Verifier::make(std::move(*device), size);
+}
+
+Result<void> verify_one(Verifier& verifier) {
+  const auto crc = verifier.verify();
   if (!crc) return std::unexpected(crc.error());
-  fmt::print("{} {} NUMA node {}: {} written, moved and read back, CRC32C {:08x}\n", name,
-             device.uuid(), device.info().numa_node, size, *crc);
+  const Device& device = verifier.device();
+  fmt::print("{} {} NUMA node {}: {} written, moved and read back, CRC32C {:08x}\n", device.name(),
+             device.uuid(), device.info().numa_node, verifier.size(), *crc);
   return {};
 }
 
@@ -96,16 +103,15 @@ Result<void> check_alone(const Flags& flags, const std::vector<Given>& given) {
 Result<void> run_verify(const Flags& flags) {
   const auto given = chosen_devices(flags);
   if (!given) return std::unexpected(given.error());
-  std::vector<Device> devices;
+  std::vector<Verifier> verifiers;
   for (const Given& one : *given) {
-    auto device = open_given(flags, one);
-    if (!device) return std::unexpected(device.error());
-    devices.push_back(std::move(*device));
+    auto verifier = make_verifier(flags, one);
+    if (!verifier) return std::unexpected(verifier.error());
+    verifiers.push_back(std::move(*verifier));
   }
   do {
-    for (std::size_t index = 0; index < devices.size(); ++index) {
-      auto verified = verify_one(flags, given->at(index).name, devices[index]);
-      if (!verified) return verified;
+    for (Verifier& verifier : verifiers) {
+      if (auto verified = verify_one(verifier); !verified) return verified;
     }
     if (auto alone = check_alone(flags, *given); !alone) return alone;
     fmt::print("{} device{} as given, no other in sight\n", given->size(),

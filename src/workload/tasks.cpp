@@ -5,6 +5,7 @@
 #include <cstring>
 #include <functional>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "accel/crc32c.h"
@@ -63,32 +64,42 @@ double bytes_a_second(std::uint64_t bytes, Clock::duration time) {
 
 }  // namespace
 
-Result<std::uint32_t> verify(Device& device, ByteCount size) {
-  const std::uint64_t count = size.value();
-  const auto sent = device.make_buffer(size);
+Verifier::Verifier(Device device, ByteCount size, Buffer sent, Buffer received)
+    : device_(std::move(device)),
+      size_(size),
+      sent_(std::move(sent)),
+      received_(std::move(received)) {}
+
+Result<Verifier> Verifier::make(Device device, ByteCount size) {
+  auto sent = device.make_buffer(size);
   if (!sent) return std::unexpected(sent.error());
-  const auto received = device.make_buffer(size);
+  auto received = device.make_buffer(size);
   if (!received) return std::unexpected(received.error());
-  fill_with_chance(sent->bytes().first(count));
-  const std::uint32_t wanted = accel::crc32c(0, sent->bytes().first(count));
+  return Verifier(std::move(device), size, std::move(*sent), std::move(*received));
+}
+
+Result<std::uint32_t> Verifier::verify() {
+  const std::uint64_t count = size_.value();
+  const auto sent = sent_.bytes().first(count);
+  const auto received = received_.bytes().first(count);
+  fill_with_chance(sent);
+  const std::uint32_t wanted = accel::crc32c(0, sent);
 
   using Step = std::function<Result<void>()>;
   const std::vector<Step> steps = {
-      [&] { return check_copy(device, in(*sent), on_device(0), count); },
-      [&] { return check_crc(device, on_device(0), count, wanted); },
-      [&] { return check_copy(device, on_device(0), on_device(count), count); },
-      [&] { return check_copy(device, on_device(count), in(*received), count); },
-      [&] { return check_crc(device, in(*received), count, wanted); },
+      [&] { return check_copy(device_, in(sent_), on_device(0), count); },
+      [&] { return check_crc(device_, on_device(0), count, wanted); },
+      [&] { return check_copy(device_, on_device(0), on_device(count), count); },
+      [&] { return check_copy(device_, on_device(count), in(received_), count); },
+      [&] { return check_crc(device_, in(received_), count, wanted); },
   };
   for (const Step& step : steps) {
     if (auto right = step(); !right) return std::unexpected(right.error());
   }
-  const auto [here, there] =
-      std::ranges::mismatch(sent->bytes().first(count), received->bytes().first(count));
-  if (here == sent->bytes().first(count).end()) return wanted;
-  return fail("{}: byte {} came back as {:02x}, not {:02x}", device.name(),
-              here - sent->bytes().begin(), std::to_integer<unsigned>(*there),
-              std::to_integer<unsigned>(*here));
+  const auto [here, there] = std::ranges::mismatch(sent, received);
+  if (here == sent.end()) return wanted;
+  return fail("{}: byte {} came back as {:02x}, not {:02x}", device_.name(), here - sent.begin(),
+              std::to_integer<unsigned>(*there), std::to_integer<unsigned>(*here));
 }
 
 Result<Speed> measure(Device& device, ByteCount size, unsigned at_once,

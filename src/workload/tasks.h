@@ -13,9 +13,26 @@ namespace mockdev::workload {
 
 /// Writes data that no other run has to the device's memory by way of the engine, moves it within
 /// the device, and reads it back: what comes back has to be the same, and the engine's checksums
-/// right. Gives the checksum. Fails with what differs. Uses two stretches of `size` bytes of the
-/// device's memory from its start on; `size`: up to MOCK_ACCEL_MAX_BUFFER / 2.
-[[nodiscard]] Result<std::uint32_t> verify(Device& device, ByteCount size);
+/// right. Uses two stretches of `size` bytes of the device's memory from its start on.
+class Verifier {
+ public:
+  /// `size`: up to MOCK_ACCEL_MAX_BUFFER / 2. The buffers last as long as the device is open.
+  [[nodiscard]] static Result<Verifier> make(Device device, ByteCount size);
+
+  /// Does it once, and gives the checksum. Fails with what differs.
+  [[nodiscard]] Result<std::uint32_t> verify();
+
+  [[nodiscard]] const Device& device() const { return device_; }
+  [[nodiscard]] ByteCount size() const { return size_; }
+
+ private:
+  Verifier(Device device, ByteCount size, Buffer sent, Buffer received);
+
+  Device device_;
+  ByteCount size_;
+  Buffer sent_;
+  Buffer received_;
+};
 
 /// Speed of copies of one size, of which the engine has some at once, to the device, beside this
 /// processor's own from memory to memory.

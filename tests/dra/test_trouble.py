@@ -170,7 +170,9 @@ def test_an_agent_that_ends_waits_for_no_server(agent, allocated, relayed):
     answers = []
     call = threading.Thread(target=lambda: answers.append(kubelet.prepare(claim)[uid(claim)].error))
     call.start()
-    eventually(lambda: "connect" in agent.log.read_text(), "the agent can't reach it", PATIENCE)
+    eventually(lambda: any('code="0"' in line and 'resource="resourceclaims"' in line
+                           for line in agent.page("/metrics")[1].splitlines()),
+               "the agent can't reach it", PATIENCE)
     assert agent.stop() == 0
     call.join(PATIENCE)
     assert "ended because this program stops" in answers[0]

@@ -27,6 +27,17 @@ def test_any_number_of_bytes(lab, size):
     lab.guest(f"{WORKLOAD} verify mock0 --size {size}")
 
 
+def test_a_program_that_computes_for_long_keeps_its_device_open(lab):
+    rounds = 40  # more than a file may have buffers
+    lab.guest(f"""
+        {WORKLOAD} verify mock0 --size 4096 --forever --pause 0 > /tmp/rounds & program=$!
+        until [ $(grep -c "as given" /tmp/rounds) -ge {rounds} ]; do
+            kill -0 $program || exit 1
+            [ $(ls -l /proc/$program/fd | grep -c /dev/mock0) -eq 1 ] || exit 2
+        done
+        kill $program""")
+
+
 def test_as_many_copies_at_once_as_a_file_may_have(lab):
     said = lab.guest(f"{WORKLOAD} bench mock0 --size 4096 --seconds 1 --at-once 1024")
     copies = int(re.match(r"mock0: (\d+) copies of 4 KiB", said)[1])
