@@ -195,6 +195,7 @@ def test_a_deleted_module_waits_for_open_devices(versioned):
     driver.soon(lambda: rounds(driver, "computes") > before, "the pod goes on")
 
     driver.kubectl("delete", "pod", "computes", "--wait=false")
+    driver.kubectl("delete", "resourceclaim", "computes", "--wait=false")
     driver.soon(lambda: driver.module() is None, "the Module has gone")
     assert driver.loaded() == []
     driver.kubectl("label", "node", NODE, f"{VERSION_LABEL}-")
