@@ -9,6 +9,7 @@ whatever is there. It takes a built build/release, as `make release` sees to.
 """
 
 import argparse
+import functools
 import gzip
 import hashlib
 import os
@@ -60,15 +61,15 @@ def packages():
     shutil.rmtree(DIST / "cpack")
 
 
-def driver_image():
-    program = BUILD / "bin" / "mock-accel-dra-driver"
-    name = f"mock-accel-dra-driver-{VERSION}-{sbom.ARCHITECTURE}"
-    image = DIST / f"{name}.tar"
-    run(ROOT / "images" / "driver" / "make", program, image)
-    (DIST / f"{name}.tar.gz").write_bytes(gzip.compress(image.read_bytes(), mtime=0))
-    image.unlink()
-    run(ROOT / "scripts" / "sbom.py", "mock-accel-dra-driver", program,
-        program.with_name("mock-device-workload"), stdout=(DIST / f"{name}.spdx.json").open("w"))
+def image(recipe, program, *others):
+    """By images/`recipe`. `others` are the programs that it takes along."""
+    programs = [BUILD / "bin" / one for one in (program, *others)]
+    name = f"{program}-{VERSION}-{sbom.ARCHITECTURE}"
+    file = DIST / f"{name}.tar"
+    run(ROOT / "images" / recipe / "make", programs[0], file)
+    (DIST / f"{name}.tar.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
+    file.unlink()
+    run(ROOT / "scripts" / "sbom.py", program, *programs, stdout=(DIST / f"{name}.spdx.json").open("w"))
 
 
 def chart():
@@ -86,7 +87,8 @@ def sums():
 PARTS = {
     "source": source,
     "Debian packages": packages,
-    "image of the driver": driver_image,
+    "image of the driver": functools.partial(image, "driver", "mock-accel-dra-driver", "mock-device-workload"),
+    "image of the server": functools.partial(image, "server", "mock-accel-server"),
     "Helm chart": chart,
     "checksums": sums,
 }

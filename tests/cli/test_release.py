@@ -71,20 +71,34 @@ def test_the_dkms_package_has_what_the_modules_are_built_from(dist, tmp_path):
     assert VERSION in run("dpkg-deb", "--info", package, "postinst")
 
 
-def test_the_image_and_its_bill_of_materials_agree(dist, tmp_path):
-    (image,) = dist.glob("mock-accel-dra-driver-*.tar.gz")
+@pytest.mark.parametrize(("program", "library", "package"), [
+    ("mock-accel-dra-driver", "libcurl.so.4", "libcurl4"),
+    ("mock-accel-server", "libuuid.so.1", "libuuid1")])
+def test_an_image_and_its_bill_of_materials_agree(dist, tmp_path, program, library, package):
+    (image,) = dist.glob(f"{program}-*.tar.gz")
     with tarfile.open(image) as archive:
         archive.extract("layer.tar", tmp_path)
     with tarfile.open(tmp_path / "layer.tar") as layer:
         libraries = {Path(name).name for name in layer.getnames() if ".so" in name}
-    (bill,) = dist.glob("*.spdx.json")
+    (bill,) = dist.glob(f"{program}-*.spdx.json")
     document = json.loads(bill.read_text())
     held = {one["relatedSpdxElement"].removeprefix("SPDXRef-") for one in document["relationships"]
             if one["relationshipType"] == "CONTAINS"}
-    assert "libcurl.so.4" in libraries and "libcurl4" in held
+    assert library in libraries and package in held
     # Each library is of some package that is named, but packages may hold several.
     assert 0 < len(held) <= len(libraries)
     assert document["packages"][0]["versionInfo"] == VERSION
+
+
+def test_the_program_of_an_image_needs_nothing_else(dist, tmp_path):
+    (image,) = dist.glob("mock-accel-server-*.tar.gz")
+    with tarfile.open(image) as archive:
+        archive.extract("layer.tar", tmp_path)
+    root = tmp_path / "root"
+    with tarfile.open(tmp_path / "layer.tar") as layer:
+        layer.extractall(root)
+    said = run("unshare", "--map-root-user", "chroot", root, "/bin/mock-accel-server", "--version")
+    assert VERSION in said
 
 
 def test_a_release_is_made_of_what_is_committed(clone):
