@@ -90,10 +90,12 @@ int mock_set_status(struct mock_device *mdev, u32 status)
 	err = mock_allocation_read(mdev, &now);
 	if (!err && !uuid_is_null(&now.owner))
 		err = -EBUSY;
-	else if (!err && mdev->leaving)
-		err = -ENODEV;
 	if (err || now.status == status)
 		goto unlock;
+	if (mdev->leaving) {
+		err = -ENODEV;
+		goto unlock;
+	}
 	err = mock_allocation_write(mdev, &wanted);
 	if (!err)
 		mock_announce_status(mdev, status);

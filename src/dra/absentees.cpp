@@ -35,7 +35,9 @@ void Absentees::set_devices(std::vector<Device> devices) {
 void Absentees::prepared(const Claim& claim) {
   const std::lock_guard lock(mutex_);
   auto& devices = claims_[claim.uid];
-  for (const AllocatedDevice& device : claim.devices) devices.insert(device.device);
+  for (const AllocatedDevice& device : claim.devices) {
+    if (!device.admin_access) devices.insert(device.device);
+  }
 }
 
 void Absentees::unprepared(const ClaimUid& claim) {

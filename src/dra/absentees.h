@@ -15,9 +15,10 @@
 
 namespace mockdev::dra {
 
-/// Remembers them as they were, but for their health, which is `gone`, and their readings, which
-/// they have none of: so they stay in their slices, and those who hold them are told. What was gone
-/// before this process came is unknown to it. Thread-safe.
+/// Who only looks at devices (admin access) has none. Remembers them as they were, but for their
+/// health, which is `gone`, and their readings, which they have none of: so they stay in their
+/// slices, and those who hold them are told. What was gone before this process came is unknown to
+/// it. Thread-safe.
 class Absentees final : public ClaimFollower {
  public:
   Absentees();

@@ -73,6 +73,14 @@ TEST_F(AbsenteesTest, WhatNobodyHoldsIsForgottenAtOnce) {
   EXPECT_THAT(all(), ElementsAre("mock1 healthy"));
 }
 
+TEST_F(AbsenteesTest, WhatSomebodyOnlyLooksAtIsForgotten) {
+  Claim monitor = claim("monitor", "mock0");
+  monitor.devices[0].admin_access = true;
+  absentees_.prepared(monitor);
+  set("mock1");
+  EXPECT_THAT(all(), ElementsAre("mock1 healthy"));
+}
+
 TEST_F(AbsenteesTest, ComeBack) {
   absentees_.set_devices({});
   EXPECT_THAT(all(), ElementsAre("mock1 gone"));
@@ -81,12 +89,12 @@ TEST_F(AbsenteesTest, ComeBack) {
 }
 
 TEST_F(AbsenteesTest, GoWithTheLastClaimThatHasThem) {
-  absentees_.prepared(claim("looks at it", "mock1"));
+  absentees_.prepared(claim("shares it", "mock1"));
   set("mock0");
   absentees_.unprepared(ClaimUid("a"));
   EXPECT_FALSE(released());
   EXPECT_THAT(all(), ElementsAre("mock0 healthy", "mock1 gone"));
-  absentees_.unprepared(ClaimUid("looks at it"));
+  absentees_.unprepared(ClaimUid("shares it"));
   EXPECT_TRUE(released());
   EXPECT_THAT(all(), ElementsAre("mock0 healthy"));
   EXPECT_FALSE(released());

@@ -197,6 +197,9 @@ bool ClaimService::is_given(const nlohmann::json& claim, const std::string& devi
 Result<bool> ClaimService::remove_holder(const Uuid& holder) {
   if (auto done = preparer_.remove_holder(holder); !done) return std::unexpected(done.error());
   log::warn("claim uid={} no longer exists: its devices are free", holder);
+  for (ClaimFollower* follower : settings_.followers) {
+    follower->unprepared(ClaimUid(to_string(holder)));
+  }
   return true;
 }
 
@@ -208,7 +211,8 @@ Result<bool> ClaimService::take_away_what_is_not_given(const Uuid& holder,
                                  .name = kube::text_at(listed, {"metadata", "name"}),
                                  .uid = uid_of(listed)};
   // Since the list was made it may have been given them and been prepared.
-  const auto now = api_.get(resource(reference), {.timeout = left_until(deadline)});
+  const auto now =
+      api_.get(resource(reference), {.stop = ending_.get_token(), .timeout = left_until(deadline)});
   if (!now) return std::unexpected(to_error(now.error()));
   if (uid_of(*now) != reference.uid) return false;  // the next look finds no claim at all
   for (const std::string& device : devices) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -275,16 +276,27 @@ class Agent {
       follow_devices(tell, [&] {
         return in_doubt.exchange(false) && has_changed(api, settings_.common, server);
       });
+      service.end_waiting();
     }
     readiness_.end();
-    service.end_waiting();
     (*plugin)->stop();
     return {};
   }
 
   void look(const DeviceListener& tell) { hand_on(feed_.look(), tell); }
 
+  /// Whether one answers no more that did when the devices were last handed on.
+  [[nodiscard]] bool falls_silent(const std::vector<discovery::Device>& devices) const {
+    return std::ranges::any_of(devices, [this](const discovery::Device& device) {
+      return !device.readings && !silent_.contains(device.name);
+    });
+  }
+
   void hand_on(std::vector<discovery::Device> devices, const DeviceListener& tell) {
+    silent_.clear();
+    for (const auto& device : devices) {
+      if (!device.readings) silent_.insert(device.name);
+    }
     partitioner_.divide(devices);
     absentees_.set_devices(std::move(devices));
     auto all = absentees_.all();
@@ -305,13 +317,24 @@ class Agent {
       constexpr milliseconds kGathering{50};
       const auto news = news_of(monitor);
       if (only_changes(news) && steady_clock::now() < rescan) {
-        hand_on(feed_.look_again(news), tell);
-        if (interrupt_.wait(kGathering)) return;
-        continue;
+        auto devices = feed_.look_again(news);
+        if (!falls_silent(devices)) {
+          hand_on(std::move(devices), tell);
+          if (interrupt_.wait(kGathering)) return;
+          continue;
+        }
       }
       if (interrupt_.wait(kGathering)) return;
       news_of(monitor);  // which the look sees
-      look(tell);
+      auto devices = feed_.look();
+      if (falls_silent(devices)) {
+        // A card that is pulled is silent before it is gone: it is not to be called failed.
+        constexpr milliseconds kGoing{2000};
+        if (interrupt_.wait(kGoing)) return;
+        news_of(monitor);
+        devices = feed_.look();
+      }
+      hand_on(std::move(devices), tell);
       rescan = steady_clock::now() + settings_.rescan;
     }
   }
@@ -347,7 +370,8 @@ class Agent {
   dra::Absentees absentees_;
   InventoryFeed feed_;
   Partitioner partitioner_;
-  Probes probes_;  // the last: its pages ask all of these
+  std::set<std::string> silent_;  // devices that did not answer
+  Probes probes_;                 // the last: its pages ask all of these
 };
 
 }  // namespace

@@ -26,6 +26,8 @@ using WallClock = std::chrono::system_clock;
 
 /// The API server refuses a longer note.
 constexpr std::size_t kMaxNote = 1024;
+/// So are longer names of who reports.
+constexpr std::size_t kMaxInstance = 128;
 /// Bytes of the object's name that the event's name repeats: 253 are allowed in all.
 constexpr std::size_t kMaxNamePart = 200;
 /// Events that are remembered to be counted into, at most.
@@ -201,7 +203,7 @@ class EventRecorder::Implementation {
             {"metadata", {{"name", name_of(waiting)}, {"namespace", ns}}},
             {"eventTime", micro_time(waiting.seen)},
             {"reportingController", settings_.controller},
-            {"reportingInstance", settings_.instance},
+            {"reportingInstance", cut(settings_.instance, kMaxInstance)},
             {"action", event.action},
             {"reason", event.reason},
             {"regarding", regarding},

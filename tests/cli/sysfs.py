@@ -54,4 +54,7 @@ class Sysfs:
         (self.class_folder / name).unlink()
 
     def set(self, name, attribute, value):
-        (self.class_folder / name / attribute).write_text(f"{value}\n")
+        """At once: who reads it meanwhile has the old value or the new one."""
+        path = self.class_folder / name / attribute
+        path.with_suffix(".new").write_text(f"{value}\n")
+        path.with_suffix(".new").rename(path)

@@ -5,11 +5,13 @@ import contextlib
 import select
 import socket
 import threading
+import time
 from urllib.parse import urlsplit
 
 
 class Relay:
-    """Forwards connections on a port of its own. While it is cut it accepts none and has none."""
+    """Forwards connections on a port of its own. While it is cut it accepts none and has none; while
+    it is silent it accepts all and passes nothing on."""
 
     def __init__(self, server):
         url = urlsplit(server)
@@ -18,6 +20,7 @@ class Relay:
         self.connections = set()
         self.lock = threading.Lock()
         self.port = 0
+        self.silent = False
         self.mend()
 
     def mend(self):
@@ -48,7 +51,11 @@ class Relay:
                 self.connections |= {client, server}
             with contextlib.suppress(OSError):
                 while True:
-                    for end in select.select([client, server], [], [])[0]:
+                    ready = select.select([client, server], [], [])[0]
+                    if self.silent:
+                        time.sleep(0.05)
+                        continue
+                    for end in ready:
                         data = end.recv(1 << 16)
                         if not data:
                             raise OSError("the end")

@@ -31,11 +31,11 @@ def test_a_program_that_computes_for_long_keeps_its_device_open(lab):
     rounds = 40  # more than a file may have buffers
     lab.guest(f"""
         {WORKLOAD} verify mock0 --size 4096 --forever --pause 0 > /tmp/rounds & program=$!
+        trap "kill $program" EXIT
+        until grep -q "as given" /tmp/rounds; do kill -0 $program || exit 1; done
         until [ $(grep -c "as given" /tmp/rounds) -ge {rounds} ]; do
-            kill -0 $program || exit 1
             [ $(ls -l /proc/$program/fd | grep -c /dev/mock0) -eq 1 ] || exit 2
-        done
-        kill $program""")
+        done""")
 
 
 def test_as_many_copies_at_once_as_a_file_may_have(lab):
