@@ -80,10 +80,11 @@ def pytest(name, meaning, *paths, before=(), long=False):
 
 
 def guest_with(kernel, name, meaning, *more, which=""):
-    """What is done to devices in a guest, again with another kernel, and more. `which` chooses from
-    the tests by their names, as pytest's -k does."""
+    """What is done to devices in a guest, again with another kernel, after `more`, which looks for leaks
+    before a card is pulled whose VFs are live: Linux never frees that. `which` chooses from the tests by
+    their names, as pytest's -k does."""
     tests = [f"tests/integration/test_{subject}.py"
-             for subject in ("sysfs", "pci", "fabric", "engine", "driver", *more)]
+             for subject in (*more, "sysfs", "pci", "fabric", "engine", "driver")]
     return pytest_stage(name, meaning, tests, [f"--kernel={kernel}", "-k", which], long=True)
 
 
