@@ -14,12 +14,17 @@ int mock_allocation_read(struct mock_device *mdev, struct mock_allocation *now)
 	       mock_read32(mdev, MOCK_ACCEL_REG_STATUS, &now->status);
 }
 
-/* The device derives STATUS from OWNER, and clears OWNER where STATUS becomes free. */
+/*
+ * The device derives STATUS from OWNER, and clears OWNER where STATUS becomes free. -ENODEV: it is
+ * about to go, and nobody gets it any more. -EIO: it did not take what was written.
+ */
 static int mock_allocation_write(struct mock_device *mdev, const struct mock_allocation *wanted)
 {
 	struct mock_allocation now;
 	int err;
 
+	if (mdev->leaving && wanted->status != MOCK_ACCEL_STATUS_FREE)
+		return -ENODEV;
 	if (uuid_is_null(&wanted->owner))
 		err = mock_write32(mdev, MOCK_ACCEL_REG_STATUS, wanted->status);
 	else
@@ -32,10 +37,7 @@ static int mock_allocation_write(struct mock_device *mdev, const struct mock_all
 	return 0;
 }
 
-/*
- * -EBUSY: somebody else holds the device. -ENODEV: it is about to go, too. -EIO: the device did not
- * take it.
- */
+/* -EBUSY: somebody else holds the device. */
 int mock_allocate(struct mock_device *mdev, const uuid_t *owner)
 {
 	struct mock_allocation wanted = { .owner = *owner, .status = MOCK_ACCEL_STATUS_ALLOCATED };
@@ -46,12 +48,10 @@ int mock_allocate(struct mock_device *mdev, const uuid_t *owner)
 	err = mock_allocation_read(mdev, &now);
 	if (err || uuid_equal(&now.owner, owner))
 		goto unlock;
-	if (now.status != MOCK_ACCEL_STATUS_FREE)
+	if (now.status != MOCK_ACCEL_STATUS_FREE) {
 		err = -EBUSY;
-	else if (mdev->leaving)
-		err = -ENODEV;
-	if (err)
 		goto unlock;
+	}
 	err = mock_allocation_write(mdev, &wanted);
 	if (!err)
 		mock_announce_owner(mdev, owner);
@@ -79,7 +79,7 @@ unlock:
 	return err;
 }
 
-/* Allocation by hand. -EBUSY: an owner holds the device. -ENODEV: it is about to go, too. */
+/* Allocation by hand. -EBUSY: an owner holds the device. */
 int mock_set_status(struct mock_device *mdev, u32 status)
 {
 	const struct mock_allocation wanted = { .status = status };
@@ -92,10 +92,6 @@ int mock_set_status(struct mock_device *mdev, u32 status)
 		err = -EBUSY;
 	if (err || now.status == status)
 		goto unlock;
-	if (mdev->leaving) {
-		err = -ENODEV;
-		goto unlock;
-	}
 	err = mock_allocation_write(mdev, &wanted);
 	if (!err)
 		mock_announce_status(mdev, status);
