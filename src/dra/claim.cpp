@@ -183,6 +183,15 @@ kube::Resource claim_collection(const std::string& api_version) {
   return {.group = "resource.k8s.io", .version = api_version, .plural = "resourceclaims"};
 }
 
+kube::Resource claim_resource(const std::string& api_version, const std::string& ns,
+                              const std::string& name) {
+  return claim_collection(api_version).in_namespace(ns).named(name);
+}
+
+ClaimedDeviceId id_of(const AllocatedDevice& device) {
+  return {.pool = device.pool, .device = device.device, .share_id = device.share_id};
+}
+
 Result<Claim> parse_claim(const json& object, const ClaimUid& expected, const DriverName& driver) {
   const json& metadata = member(object, "metadata");
   Claim claim{.ns = text(metadata, "namespace"),

@@ -59,6 +59,11 @@ struct Claim {
 
 /// The claims of all namespaces, in a version of resource.k8s.io.
 [[nodiscard]] kube::Resource claim_collection(const std::string& api_version);
+/// One of them.
+[[nodiscard]] kube::Resource claim_resource(const std::string& api_version, const std::string& ns,
+                                            const std::string& name);
+
+[[nodiscard]] ClaimedDeviceId id_of(const AllocatedDevice& device);
 
 /// Reads a claim of any version from v1alpha3 to v1. Fails if it is not allocated, if its UID is
 /// not `expected` (it was replaced by another of its name), or if a setting for `driver` is wrong;

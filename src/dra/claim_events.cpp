@@ -53,36 +53,25 @@ kube::Event event_of(const DeviceStatus& status, const std::string& claim,
                               claim, status.message)};
 }
 
-}  // namespace
-
-class ClaimEvents::Implementation {
+class ClaimEvents final : public ClaimFollower {
  public:
-  Implementation(kube::Api& api, ClaimEventsSettings settings)
+  ClaimEvents(kube::Api& api, ClaimEventsSettings settings)
       : api_(api),
         settings_(std::move(settings)),
         recorder_(api, {.controller = settings_.driver.text(), .instance = settings_.node.text()}),
         thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-  void set_devices(std::vector<discovery::Device> devices) {
+  void set_devices(std::vector<discovery::Device> devices) override {
     const std::lock_guard lock(mutex_);
-    devices_.emplace();
-    for (discovery::Device& device : devices) {
-      const DeviceName name = device_name(device.name);
-      devices_->insert_or_assign(name, std::move(device));
-    }
+    devices_ = by_name(std::move(devices));
     for (const auto& [uid, entry] : claims_) look_at(uid, entry);
   }
 
-  void prepared(const Claim& claim) {
+  void prepared(const Claim& claim) override {
     const std::lock_guard lock(mutex_);
     if (claim.devices.empty() || claims_.contains(claim.uid)) return;
-    Entry entry{
-        .where = claim_collection(settings_.api_version).in_namespace(claim.ns).named(claim.name),
-        .known = {}};
-    for (const AllocatedDevice& device : claim.devices) {
-      entry.known.insert_or_assign(
-          {.pool = device.pool, .device = device.device, .share_id = device.share_id}, kWell);
-    }
+    Entry entry{.where = claim_resource(settings_.api_version, claim.ns, claim.name), .known = {}};
+    for (const AllocatedDevice& device : claim.devices) entry.known.emplace(id_of(device), kWell);
     for (const DeviceStatus& status : claim.statuses) {
       const auto known = entry.known.find(status.id);
       if (known != entry.known.end() && !status.reason.empty()) known->second = status.reason;
@@ -90,7 +79,7 @@ class ClaimEvents::Implementation {
     look_at(claim.uid, claims_.emplace(claim.uid, std::move(entry)).first->second);
   }
 
-  void unprepared(const ClaimUid& claim) {
+  void unprepared(const ClaimUid& claim) override {
     const std::lock_guard lock(mutex_);
     claims_.erase(claim);
     due_.erase(claim);
@@ -106,9 +95,7 @@ class ClaimEvents::Implementation {
   [[nodiscard]] std::vector<DeviceStatus> news_of(const Entry& entry) const {
     std::vector<DeviceStatus> news;
     for (const auto& [id, known] : entry.known) {
-      const auto device = devices_->find(id.device);
-      auto status = device_status(id, device == devices_->end() ? nullptr : &device->second,
-                                  nullptr, std::chrono::system_clock::now());
+      auto status = device_status(id, *devices_, nullptr, std::chrono::system_clock::now());
       if (status.reason != known) news.push_back(std::move(status));
     }
     return news;
@@ -160,26 +147,16 @@ class ClaimEvents::Implementation {
   kube::EventRecorder recorder_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::optional<std::map<DeviceName, discovery::Device>> devices_;
+  std::optional<DevicesByName> devices_;
   std::map<ClaimUid, Entry> claims_;
   std::set<ClaimUid> due_;  ///< those of claims_ that there is something to tell of
   std::jthread thread_;     // last: ends before what it uses
 };
 
-ClaimEvents::ClaimEvents(kube::Api& api, ClaimEventsSettings settings)
-    : implementation_(std::make_unique<Implementation>(api, std::move(settings))) {}
-ClaimEvents::~ClaimEvents() = default;
+}  // namespace
 
-void ClaimEvents::set_devices(std::vector<discovery::Device> devices) {
-  implementation_->set_devices(std::move(devices));
-}
-
-void ClaimEvents::prepared(const Claim& claim) {
-  implementation_->prepared(claim);
-}
-
-void ClaimEvents::unprepared(const ClaimUid& claim) {
-  implementation_->unprepared(claim);
+std::unique_ptr<ClaimFollower> make_claim_events(kube::Api& api, ClaimEventsSettings settings) {
+  return std::make_unique<ClaimEvents>(api, std::move(settings));
 }
 
 }  // namespace mockdev::dra

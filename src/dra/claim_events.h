@@ -4,10 +4,7 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "discovery/device.h"
-#include "dra/claim.h"
 #include "dra/claim_follower.h"
 #include "dra/names.h"
 #include "kube/api.h"
@@ -20,32 +17,17 @@ struct ClaimEventsSettings {
   std::string api_version;  ///< of resource.k8s.io
 };
 
-/// Warnings "DeviceDegraded", "DeviceFailed" and "DeviceGone" and the normal "DeviceHealthy", about
-/// the claim and about each pod that it is reserved for then, which is asked of the API server.
-/// They are written on threads of its own. Events are no account of what happened: one that can't
-/// be written is logged and forgotten, and a device that is again as it was before its turn has
-/// none.
+/// Writes warnings "DeviceDegraded", "DeviceFailed" and "DeviceGone" and the normal
+/// "DeviceHealthy", about the claim and about each pod that it is reserved for then, which is asked
+/// of the API server. They are written on threads of its own. Events are no account of what
+/// happened: one that can't be written is logged and forgotten, and a device that is again as it
+/// was before its turn has none.
 ///
 /// A claim that comes is taken to know what its status says of its devices, and them to be healthy
 /// where it says nothing.
-class ClaimEvents final : public ClaimFollower {
- public:
-  /// `api` outlives this object.
-  ClaimEvents(kube::Api& api, ClaimEventsSettings settings);
-  /// Ends at once; what waits is given up.
-  ~ClaimEvents() override;
-  ClaimEvents(const ClaimEvents&) = delete;
-  ClaimEvents& operator=(const ClaimEvents&) = delete;
-  ClaimEvents(ClaimEvents&&) = delete;
-  ClaimEvents& operator=(ClaimEvents&&) = delete;
-
-  void set_devices(std::vector<discovery::Device> devices) override;
-  void prepared(const Claim& claim) override;
-  void unprepared(const ClaimUid& claim) override;
-
- private:
-  class Implementation;
-  std::unique_ptr<Implementation> implementation_;
-};
+///
+/// `api` outlives it. It ends at once when it is destroyed; what waits is given up.
+[[nodiscard]] std::unique_ptr<ClaimFollower> make_claim_events(kube::Api& api,
+                                                               ClaimEventsSettings settings);
 
 }  // namespace mockdev::dra

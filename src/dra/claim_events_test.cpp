@@ -60,7 +60,7 @@ class Events : public testing::Test {
     claim_.uid = ClaimUid(text_at(*made, {"metadata", "uid"}));
   }
 
-  void set_health(ClaimEvents& events, Health health) {
+  void set_health(ClaimFollower& events, Health health) {
     machine_.device("mock0").health = health;
     events.set_devices(machine_.inventory.devices);
   }
@@ -89,11 +89,11 @@ class Events : public testing::Test {
 };
 
 TEST_F(Events, TellTheClaimAndItsPodsWhatBecameOfADevice) {
-  ClaimEvents events(api_, settings_);
-  events.set_devices(machine_.inventory.devices);
-  events.prepared(claim_);
+  const auto events = make_claim_events(api_, settings_);
+  events->set_devices(machine_.inventory.devices);
+  events->prepared(claim_);
   EXPECT_THAT(said(0), IsEmpty());
-  set_health(events, Health::failed);
+  set_health(*events, Health::failed);
   EXPECT_THAT(said(2), UnorderedElementsAre(Said("Pod", "DeviceFailed", "Warning"),
                                             Said("ResourceClaim", "DeviceFailed", "Warning")));
   for (const json& event : written()) {
@@ -109,22 +109,22 @@ TEST_F(Events, TellTheClaimAndItsPodsWhatBecameOfADevice) {
 
 TEST_F(Events, FollowADeviceThereAndBack) {
   reserve_for({});
-  ClaimEvents events(api_, settings_);
-  events.prepared(claim_);
-  set_health(events, Health::degraded);
+  const auto events = make_claim_events(api_, settings_);
+  events->prepared(claim_);
+  set_health(*events, Health::degraded);
   EXPECT_THAT(said(1), ElementsAre(Said("ResourceClaim", "DeviceDegraded", "Warning")));
-  events.set_devices({machine_.device("mock1")});
+  events->set_devices({machine_.device("mock1")});
   EXPECT_THAT(said(2), testing::Contains(Said("ResourceClaim", "DeviceGone", "Warning")));
-  set_health(events, Health::healthy);
+  set_health(*events, Health::healthy);
   EXPECT_THAT(said(3), testing::Contains(Said("ResourceClaim", "DeviceHealthy", "Normal")));
 }
 
 TEST_F(Events, AreForThePodsOfNow) {
-  ClaimEvents events(api_, settings_);
-  events.set_devices(machine_.inventory.devices);
+  const auto events = make_claim_events(api_, settings_);
+  events->set_devices(machine_.inventory.devices);
   reserve_for({"p2", "p3"});
-  events.prepared(claim_);
-  set_health(events, Health::failed);
+  events->prepared(claim_);
+  set_health(*events, Health::failed);
   said(3);
   std::set<std::string> names;
   for (const json& event : written()) names.insert(text_at(event, {"regarding", "name"}));
@@ -136,31 +136,31 @@ TEST_F(Events, AreNotRepeatedForWhatTheClaimSaysAlready) {
   claim_.statuses = {device_status(
       {.pool = PoolName("n1/numa0"), .device = DeviceName("mock0"), .share_id = std::nullopt},
       &machine_.device("mock0"), nullptr, {})};
-  ClaimEvents events(api_, settings_);
-  events.set_devices(machine_.inventory.devices);
-  events.prepared(claim_);
+  const auto events = make_claim_events(api_, settings_);
+  events->set_devices(machine_.inventory.devices);
+  events->prepared(claim_);
   EXPECT_THAT(said(0), IsEmpty());
-  events.prepared(claim_);
-  set_health(events, Health::healthy);
+  events->prepared(claim_);
+  set_health(*events, Health::healthy);
   EXPECT_THAT(said(2), testing::Contains(Said("Pod", "DeviceHealthy", "Normal")));
 }
 
 TEST_F(Events, OfAClaimThatIsUnpreparedEnd) {
-  ClaimEvents events(api_, settings_);
-  events.set_devices(machine_.inventory.devices);
-  events.prepared(claim_);
-  events.unprepared(claim_.uid);
-  set_health(events, Health::failed);
+  const auto events = make_claim_events(api_, settings_);
+  events->set_devices(machine_.inventory.devices);
+  events->prepared(claim_);
+  events->unprepared(claim_.uid);
+  set_health(*events, Health::failed);
   EXPECT_THAT(said(0), IsEmpty());
   EXPECT_EQ(api_.count("get"), 0U);
 }
 
 TEST_F(Events, AreNotWrittenForAClaimThatTookTheName) {
-  ClaimEvents events(api_, settings_);
-  events.set_devices(machine_.inventory.devices);
-  events.prepared(claim_);
+  const auto events = make_claim_events(api_, settings_);
+  events->set_devices(machine_.inventory.devices);
+  events->prepared(claim_);
   reserve_for({"p4"});
-  set_health(events, Health::failed);
+  set_health(*events, Health::failed);
   EXPECT_TRUE(eventually([&] { return api_.count("get") == 1; }));
   EXPECT_THAT(said(0), IsEmpty());
 }
@@ -170,11 +170,11 @@ TEST_F(Events, ThatAreRefusedStopNoOthers) {
     if (call.verb != "get" || api_.count("get") > 1) return std::nullopt;
     return kube::ApiError{.status = 500, .reason = "InternalError", .message = "no"};
   };
-  ClaimEvents events(api_, settings_);
-  events.prepared(claim_);
-  set_health(events, Health::degraded);
+  const auto events = make_claim_events(api_, settings_);
+  events->prepared(claim_);
+  set_health(*events, Health::degraded);
   EXPECT_TRUE(eventually([&] { return api_.count("get") == 1; }));
-  set_health(events, Health::failed);
+  set_health(*events, Health::failed);
   EXPECT_THAT(said(2), UnorderedElementsAre(Said("Pod", "DeviceFailed", "Warning"),
                                             Said("ResourceClaim", "DeviceFailed", "Warning")));
 }

@@ -86,7 +86,7 @@ ClaimService::ClaimService(kube::Api& api, Preparer& preparer, ClaimServiceSetti
     : api_(api), preparer_(preparer), settings_(std::move(settings)) {}
 
 kube::Resource ClaimService::resource(const ClaimReference& reference) const {
-  return claim_collection(settings_.api_version).in_namespace(reference.ns).named(reference.name);
+  return claim_resource(settings_.api_version, reference.ns, reference.name);
 }
 
 Result<Claim> ClaimService::fetch(const ClaimReference& reference, Deadline deadline) {

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "dra/slices.h"
 #include "kube/json_access.h"
 #include "kube/time.h"
 
@@ -91,6 +92,21 @@ DeviceStatus device_status(const ClaimedDeviceId& id, const discovery::Device* d
       before != nullptr && !before->since.empty() && before->ready == status.ready;
   status.since = as_before ? before->since : kube::second_time(now);
   return status;
+}
+
+DevicesByName by_name(std::vector<discovery::Device> devices) {
+  DevicesByName named;
+  for (discovery::Device& device : devices) {
+    const DeviceName name = device_name(device.name);
+    named.insert_or_assign(name, std::move(device));
+  }
+  return named;
+}
+
+DeviceStatus device_status(const ClaimedDeviceId& id, const DevicesByName& devices,
+                           const DeviceStatus* before, std::chrono::system_clock::time_point now) {
+  const auto device = devices.find(id.device);
+  return device_status(id, device == devices.end() ? nullptr : &device->second, before, now);
 }
 
 json device_status_json(const DeviceStatus& status, const DriverName& driver) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +50,15 @@ struct DeviceStatus {
 /// What is to be said of a prepared device now. `device` is null if the node has it no more: what
 /// it was is then repeated from `before`, which is what the claim says of it so far, if it does.
 [[nodiscard]] DeviceStatus device_status(const ClaimedDeviceId& id, const discovery::Device* device,
+                                         const DeviceStatus* before,
+                                         std::chrono::system_clock::time_point now);
+
+/// A node's devices by the names that claims have for them.
+using DevicesByName = std::map<DeviceName, discovery::Device>;
+[[nodiscard]] DevicesByName by_name(std::vector<discovery::Device> devices);
+
+/// The same, of whichever of them it is.
+[[nodiscard]] DeviceStatus device_status(const ClaimedDeviceId& id, const DevicesByName& devices,
                                          const DeviceStatus* before,
                                          std::chrono::system_clock::time_point now);
 

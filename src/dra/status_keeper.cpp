@@ -16,7 +16,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
-#include "dra/slices.h"
 #include "kube/pause.h"
 
 namespace mockdev::dra {
@@ -50,42 +49,32 @@ Statuses by_id(const std::vector<DeviceStatus>& list) {
   return statuses;
 }
 
-}  // namespace
-
-class StatusKeeper::Implementation {
+class StatusKeeper final : public ClaimFollower {
  public:
-  Implementation(kube::Api& api, StatusKeeperSettings settings)
+  StatusKeeper(kube::Api& api, StatusKeeperSettings settings)
       : api_(api),
         settings_(std::move(settings)),
         thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-  void set_devices(std::vector<discovery::Device> devices) {
+  void set_devices(std::vector<discovery::Device> devices) override {
     const std::lock_guard lock(mutex_);
-    devices_.emplace();
-    for (discovery::Device& device : devices) {
-      const DeviceName name = device_name(device.name);
-      devices_->insert_or_assign(name, std::move(device));
-    }
+    devices_ = by_name(std::move(devices));
     for (auto& [uid, entry] : claims_) look_at(entry);
   }
 
-  void prepared(const Claim& claim) {
+  void prepared(const Claim& claim) override {
     const std::lock_guard lock(mutex_);
     if (unsupported_ || claim.devices.empty() || claims_.contains(claim.uid)) return;
-    Entry entry{
-        .where = claim_collection(settings_.api_version).in_namespace(claim.ns).named(claim.name),
-        .devices = {},
-        .settled = by_id(claim.statuses),
-        .due = std::nullopt,
-        .backoff = kube::Backoff(settings_.first_backoff, settings_.max_backoff)};
-    for (const AllocatedDevice& device : claim.devices) {
-      entry.devices.insert(
-          {.pool = device.pool, .device = device.device, .share_id = device.share_id});
-    }
+    Entry entry{.where = claim_resource(settings_.api_version, claim.ns, claim.name),
+                .devices = {},
+                .settled = by_id(claim.statuses),
+                .due = std::nullopt,
+                .backoff = kube::Backoff(settings_.first_backoff, settings_.max_backoff)};
+    for (const AllocatedDevice& device : claim.devices) entry.devices.insert(id_of(device));
     look_at(claims_.emplace(claim.uid, std::move(entry)).first->second);
   }
 
-  void unprepared(const ClaimUid& claim) {
+  void unprepared(const ClaimUid& claim) override {
     const std::lock_guard lock(mutex_);
     claims_.erase(claim);
   }
@@ -104,10 +93,9 @@ class StatusKeeper::Implementation {
     const auto now = std::chrono::system_clock::now();
     Statuses statuses;
     for (const ClaimedDeviceId& id : entry.devices) {
-      const auto device = devices_->find(id.device);
       const auto before = entry.settled.find(id);
       statuses.emplace(
-          id, device_status(id, device == devices_->end() ? nullptr : &device->second,
+          id, device_status(id, *devices_,
                             before == entry.settled.end() ? nullptr : &before->second, now));
     }
     return statuses;
@@ -230,27 +218,17 @@ class StatusKeeper::Implementation {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::uint64_t news_ = 0;  ///< grows when a write becomes due
-  std::optional<std::map<DeviceName, discovery::Device>> devices_;
+  std::optional<DevicesByName> devices_;
   std::map<ClaimUid, Entry> claims_;
   bool denied_ = false;       ///< complained of since the last success
   bool unsupported_ = false;  ///< the server drops the field
   std::jthread thread_;       // last: ends before what it uses
 };
 
-StatusKeeper::StatusKeeper(kube::Api& api, StatusKeeperSettings settings)
-    : implementation_(std::make_unique<Implementation>(api, std::move(settings))) {}
-StatusKeeper::~StatusKeeper() = default;
+}  // namespace
 
-void StatusKeeper::set_devices(std::vector<discovery::Device> devices) {
-  implementation_->set_devices(std::move(devices));
-}
-
-void StatusKeeper::prepared(const Claim& claim) {
-  implementation_->prepared(claim);
-}
-
-void StatusKeeper::unprepared(const ClaimUid& claim) {
-  implementation_->unprepared(claim);
+std::unique_ptr<ClaimFollower> make_status_keeper(kube::Api& api, StatusKeeperSettings settings) {
+  return std::make_unique<StatusKeeper>(api, std::move(settings));
 }
 
 }  // namespace mockdev::dra

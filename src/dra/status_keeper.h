@@ -5,10 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "discovery/device.h"
-#include "dra/claim.h"
 #include "dra/claim_follower.h"
 #include "dra/names.h"
 #include "kube/api.h"
@@ -28,24 +25,10 @@ struct StatusKeeperSettings {
 ///
 /// A write that fails is tried again; one that the server refuses for want of a right is not, and
 /// is complained of once. A server that does not keep the field gets no further write.
-class StatusKeeper final : public ClaimFollower {
- public:
-  /// `api` outlives this object.
-  StatusKeeper(kube::Api& api, StatusKeeperSettings settings);
-  /// Ends at once; what waits is given up. Claims keep their status until they are deallocated.
-  ~StatusKeeper() override;
-  StatusKeeper(const StatusKeeper&) = delete;
-  StatusKeeper& operator=(const StatusKeeper&) = delete;
-  StatusKeeper(StatusKeeper&&) = delete;
-  StatusKeeper& operator=(StatusKeeper&&) = delete;
-
-  void set_devices(std::vector<discovery::Device> devices) override;
-  void prepared(const Claim& claim) override;
-  void unprepared(const ClaimUid& claim) override;
-
- private:
-  class Implementation;
-  std::unique_ptr<Implementation> implementation_;
-};
+///
+/// `api` outlives it. It ends at once when it is destroyed; what waits is given up, and claims keep
+/// their status until they are deallocated.
+[[nodiscard]] std::unique_ptr<ClaimFollower> make_status_keeper(kube::Api& api,
+                                                                StatusKeeperSettings settings);
 
 }  // namespace mockdev::dra

@@ -40,7 +40,7 @@ class Statuses : public testing::Test {
             .max_backoff = milliseconds(2)};
   }
 
-  void set_health(StatusKeeper& keeper, discovery::Health health) {
+  void set_health(ClaimFollower& keeper, discovery::Health health) {
     machine_.device("mock0").health = health;
     keeper.set_devices(machine_.inventory.devices);
   }
@@ -83,28 +83,28 @@ class Statuses : public testing::Test {
 };
 
 TEST_F(Statuses, AreWrittenOnceAndWithTheHealth) {
-  StatusKeeper keeper(api_, settings());
-  keeper.prepared(claim_);
-  keeper.set_devices(machine_.inventory.devices);
+  const auto keeper = make_status_keeper(api_, settings());
+  keeper->prepared(claim_);
+  keeper->set_devices(machine_.inventory.devices);
   EXPECT_TRUE(becomes("Prepared"));
-  keeper.prepared(claim_);
-  keeper.set_devices(machine_.inventory.devices);
+  keeper->prepared(claim_);
+  keeper->set_devices(machine_.inventory.devices);
   EXPECT_EQ(writes_after(1), 1U);
-  set_health(keeper, discovery::Health::degraded);
+  set_health(*keeper, discovery::Health::degraded);
   EXPECT_TRUE(becomes("Degraded"));
-  keeper.set_devices({});
+  keeper->set_devices({});
   EXPECT_TRUE(becomes("Gone"));
   EXPECT_EQ(said()[0]["data"]["uuid"], to_string(uuid_of_name("mock0")));
-  keeper.unprepared(claim_.uid);
-  keeper.set_devices(machine_.inventory.devices);
+  keeper->unprepared(claim_.uid);
+  keeper->set_devices(machine_.inventory.devices);
   EXPECT_EQ(writes_after(3), 3U);
 }
 
 TEST_F(Statuses, NameTheClaimTheyAreMeantFor) {
   claim_.devices.push_back(claim_.devices.front());  // two requests look at one device
-  StatusKeeper keeper(api_, settings());
-  keeper.set_devices(machine_.inventory.devices);
-  keeper.prepared(claim_);
+  const auto keeper = make_status_keeper(api_, settings());
+  keeper->set_devices(machine_.inventory.devices);
+  keeper->prepared(claim_);
   ASSERT_TRUE(becomes("Prepared"));
   const auto calls = api_.calls();
   const auto patch = std::ranges::find(calls, "patch", &kube::FakeApi::Call::verb);
@@ -118,29 +118,29 @@ TEST_F(Statuses, ThatTheClaimHasAlreadyAreNotWritten) {
   claim_.statuses = {device_status(
       {.pool = PoolName("n1/numa0"), .device = DeviceName("mock0"), .share_id = std::nullopt},
       &machine_.device("mock0"), nullptr, {})};
-  StatusKeeper keeper(api_, settings());
-  keeper.set_devices(machine_.inventory.devices);
-  keeper.prepared(claim_);
+  const auto keeper = make_status_keeper(api_, settings());
+  keeper->set_devices(machine_.inventory.devices);
+  keeper->prepared(claim_);
   EXPECT_EQ(writes_after(0), 0U);
-  set_health(keeper, discovery::Health::failed);
+  set_health(*keeper, discovery::Health::failed);
   EXPECT_TRUE(becomes("Failed"));
 }
 
 TEST_F(Statuses, AreTriedAgainWhileTheServerHasTrouble) {
   refuse(500, kube::reason::kInternalError);
-  StatusKeeper keeper(api_, settings());
-  keeper.set_devices(machine_.inventory.devices);
-  keeper.prepared(claim_);
+  const auto keeper = make_status_keeper(api_, settings());
+  keeper->set_devices(machine_.inventory.devices);
+  keeper->prepared(claim_);
   EXPECT_TRUE(eventually([&] { return api_.count("patch") >= 3; }));
 }
 
 TEST_F(Statuses, OfAClaimThatIsGoneAreForgotten) {
   ASSERT_TRUE(api_.remove(where().named("a")));
-  StatusKeeper keeper(api_, settings());
-  keeper.set_devices(machine_.inventory.devices);
-  keeper.prepared(claim_);
+  const auto keeper = make_status_keeper(api_, settings());
+  keeper->set_devices(machine_.inventory.devices);
+  keeper->prepared(claim_);
   EXPECT_EQ(writes_after(1), 1U);
-  set_health(keeper, discovery::Health::failed);
+  set_health(*keeper, discovery::Health::failed);
   EXPECT_EQ(writes_after(1), 1U);
 }
 
@@ -150,26 +150,26 @@ TEST_F(Statuses, ThatAreDeniedAreTriedOnceForEachNews) {
         std::pair{kube::reason::kInvalid, "requires resource=\"resourceclaims/driver\""}}) {
     refuse(403, reason, message);
     const std::size_t before = api_.count("patch");
-    StatusKeeper keeper(api_, settings());
-    set_health(keeper, discovery::Health::healthy);
-    keeper.prepared(claim_);
+    const auto keeper = make_status_keeper(api_, settings());
+    set_health(*keeper, discovery::Health::healthy);
+    keeper->prepared(claim_);
     EXPECT_EQ(writes_after(before + 1), before + 1);
-    keeper.set_devices(machine_.inventory.devices);
+    keeper->set_devices(machine_.inventory.devices);
     EXPECT_EQ(writes_after(before + 1), before + 1);
-    set_health(keeper, discovery::Health::degraded);
+    set_health(*keeper, discovery::Health::degraded);
     EXPECT_EQ(writes_after(before + 2), before + 2);
   }
 }
 
 TEST_F(Statuses, ThatTheServerDropsAreNotWrittenAgain) {
   api_.on_store = [](json& claim) { claim.erase("status"); };
-  StatusKeeper keeper(api_, settings());
-  keeper.set_devices(machine_.inventory.devices);
-  keeper.prepared(claim_);
+  const auto keeper = make_status_keeper(api_, settings());
+  keeper->set_devices(machine_.inventory.devices);
+  keeper->prepared(claim_);
   EXPECT_EQ(writes_after(1), 1U);
-  set_health(keeper, discovery::Health::failed);
+  set_health(*keeper, discovery::Health::failed);
   claim_.uid = ClaimUid("another");
-  keeper.prepared(claim_);
+  keeper->prepared(claim_);
   EXPECT_EQ(writes_after(1), 1U);
 }
 

@@ -83,13 +83,12 @@ std::vector<std::unique_ptr<dra::ClaimFollower>> claim_followers(kube::Api& api,
   std::vector<std::unique_ptr<dra::ClaimFollower>> followers;
   const dra::DriverName& driver = settings.common.driver;
   if (claims_get_status(settings, server)) {
-    followers.push_back(std::make_unique<dra::StatusKeeper>(
-        api, dra::StatusKeeperSettings{.driver = driver, .api_version = server.api_version}));
+    followers.push_back(
+        dra::make_status_keeper(api, {.driver = driver, .api_version = server.api_version}));
   }
   if (settings.claim_events) {
-    followers.push_back(std::make_unique<dra::ClaimEvents>(
-        api, dra::ClaimEventsSettings{
-                 .driver = driver, .node = settings.node, .api_version = server.api_version}));
+    followers.push_back(dra::make_claim_events(
+        api, {.driver = driver, .node = settings.node, .api_version = server.api_version}));
   }
   return followers;
 }
