@@ -54,7 +54,7 @@ struct mock_fabric_vector {
  * @registers: its BAR 4
  * @config: its BAR 0, the segment's configuration space
  * @buses: buses that @config has room for
- * @offline: bit 0: do not access @config. The bridge does not answer, or is being reset
+ * @offline: not 0: do not access @config. The bridge does not answer, or is being reset
  * @watch: asks the bridge now and then whether it is still there
  * @bus_numbers: 0 to @buses - 1
  * @window: BAR 2, as the root bus has it: addresses of the functions on the segment

@@ -16,7 +16,9 @@
 #include "mock_fabric_drv.h"
 #include "mock_identity.h"
 
-#define MOCK_FABRIC_OFFLINE	0	/* bit of mock_fabric.offline */
+/* Bits of mock_fabric.offline. */
+#define MOCK_FABRIC_DEAD	0
+#define MOCK_FABRIC_RESETTING	1
 
 static const struct mock_identity mock_fabric_bridge = {
 	.kind = "bridge",
@@ -32,7 +34,7 @@ bool mock_fabric_answers(struct mock_fabric *fabric)
 	if (ioread32(fabric->registers + MOCK_FABRIC_REG_MAGIC) == MOCK_FABRIC_MAGIC)
 		return true;
 	/* The core has said itself that a bridge was pulled out. */
-	if (!test_and_set_bit(MOCK_FABRIC_OFFLINE, &fabric->offline) &&
+	if (!test_and_set_bit(MOCK_FABRIC_DEAD, &fabric->offline) &&
 	    !pci_channel_offline(fabric->pdev))
 		dev_err(&fabric->pdev->dev, "bridge does not answer (reads all ones): its segment is out of use\n");
 	return false;
@@ -107,7 +109,7 @@ static void mock_fabric_program(struct mock_fabric *fabric)
 	writeq(pci_resource_start(fabric->pdev, MOCK_FABRIC_BAR_WINDOW),
 	       fabric->registers + MOCK_FABRIC_REG_WINDOW);
 	iowrite32(fabric->vector_count, fabric->registers + MOCK_FABRIC_REG_VECTORS);
-	clear_bit(MOCK_FABRIC_OFFLINE, &fabric->offline);
+	clear_bit(MOCK_FABRIC_DEAD, &fabric->offline);
 }
 
 static int mock_fabric_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -170,7 +172,7 @@ static void mock_fabric_reset_prepare(struct pci_dev *pdev)
 	struct mock_fabric *fabric = pci_get_drvdata(pdev);
 
 	mock_fabric_watch_pause(fabric);
-	set_bit(MOCK_FABRIC_OFFLINE, &fabric->offline);
+	set_bit(MOCK_FABRIC_RESETTING, &fabric->offline);
 }
 
 static void mock_fabric_reset_done(struct pci_dev *pdev)
@@ -178,6 +180,7 @@ static void mock_fabric_reset_done(struct pci_dev *pdev)
 	struct mock_fabric *fabric = pci_get_drvdata(pdev);
 
 	mock_fabric_program(fabric);
+	clear_bit(MOCK_FABRIC_RESETTING, &fabric->offline);
 	mock_fabric_watch_resume(fabric);
 }
 

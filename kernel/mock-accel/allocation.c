@@ -23,7 +23,7 @@ static int mock_allocation_write(struct mock_device *mdev, const struct mock_all
 	struct mock_allocation now;
 	int err;
 
-	if (mdev->leaving && wanted->status != MOCK_ACCEL_STATUS_FREE)
+	if (mdev->pf && mdev->pf->vfs_leaving && wanted->status != MOCK_ACCEL_STATUS_FREE)
 		return -ENODEV;
 	if (uuid_is_null(&wanted->owner))
 		err = mock_write32(mdev, MOCK_ACCEL_REG_STATUS, wanted->status);

@@ -6,17 +6,13 @@
  * device: that may be unbound at any time, and the file then gives ENODEV.
  */
 #include <linux/fs.h>
-#include <linux/idr.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/uaccess.h>
 
 #include "mock_accel_drv.h"
 
-#define MOCK_MINORS	BIT(MINORBITS)
-
 static dev_t mock_first_devt;
-static DEFINE_IDA(mock_minors);
 
 /* What programs ask, by number. None has holes: nothing leaks, and 32 bits look like 64. */
 static const unsigned int mock_commands[] = {
@@ -152,24 +148,19 @@ static const struct file_operations mock_fops = {
 /* Makes the device known: node, sysfs directory. The name must be set. */
 int mock_cdev_add(struct mock_device *mdev)
 {
-	int minor, err;
+	int minor = mock_minor_number(mdev->pdev);
 
-	minor = ida_alloc_max(&mock_minors, MOCK_MINORS - 1, GFP_KERNEL);
 	if (minor < 0)
 		return minor;
 	mdev->dev.devt = mock_first_devt + minor;
 	cdev_init(&mdev->cdev, &mock_fops);
 	mdev->cdev.owner = THIS_MODULE;
-	err = cdev_device_add(&mdev->cdev, &mdev->dev);
-	if (err)
-		ida_free(&mock_minors, minor);
-	return err;
+	return cdev_device_add(&mdev->cdev, &mdev->dev);
 }
 
 void mock_cdev_del(struct mock_device *mdev)
 {
 	cdev_device_del(&mdev->cdev, &mdev->dev);
-	ida_free(&mock_minors, MINOR(mdev->dev.devt));
 }
 
 int mock_chrdev_register(void)

@@ -2,23 +2,18 @@
 /*
  * mock-accel: a function's device in class mock-accel: name, links, life.
  */
-#include <linux/idr.h>
 #include <linux/lockdep.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
-#include <linux/xarray.h>
 
 #include "mock_accel_drv.h"
-
-static DEFINE_IDA(mock_numbers);
-
-/* By PCI address: the number that a function had there last. */
-static DEFINE_XARRAY(mock_last_numbers);
 
 static void mock_device_release(struct device *dev)
 {
 	struct mock_device *mdev = to_mock_device(dev);
 
+	if (mdev->pf)
+		put_device(&mdev->pf->dev);
 	mutex_destroy(&mdev->events_lock);
 	mutex_destroy(&mdev->reset_lock);
 	mutex_destroy(&mdev->lock);
@@ -39,7 +34,7 @@ int mock_class_register(void)
 void mock_class_unregister(void)
 {
 	class_unregister(&mock_class);
-	xa_destroy(&mock_last_numbers);
+	mock_numbers_exit();
 }
 
 /*
@@ -94,48 +89,6 @@ struct mock_device *mock_device_alloc(struct pci_dev *pdev, void __iomem *regs)
 	return mdev;
 }
 
-static u64 mock_address(struct pci_dev *pdev)
-{
-	return (u64)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
-}
-
-/* How many of its kind stand before a function in the order of PCI addresses. */
-static int mock_rank(struct pci_dev *pdev)
-{
-	struct pci_dev *other = NULL;
-	int rank = 0;
-
-	while ((other = pci_get_device(pdev->vendor, pdev->device, other)))
-		rank += !other->is_virtfn && mock_address(other) < mock_address(pdev);
-	return rank;
-}
-
-/* The number that was last known there, or else the rank. */
-static int mock_preferred_number(struct pci_dev *pdev)
-{
-	void *last = xa_load(&mock_last_numbers, mock_address(pdev));
-
-	return last ? xa_to_value(last) : mock_rank(pdev);
-}
-
-/*
- * Names do not depend on the order in which functions are found and bound, nor on the health of
- * their neighbours, and a card that comes back to its slot has the name that it had. Only where
- * the number is taken is it the lowest that is free.
- */
-static int mock_take_number(struct pci_dev *pdev)
-{
-	int preferred = mock_preferred_number(pdev);
-	int number = ida_alloc_range(&mock_numbers, preferred, preferred, GFP_KERNEL);
-
-	if (number == -ENOSPC)
-		number = ida_alloc(&mock_numbers, GFP_KERNEL);
-	/* Without memory for it, the next one to come there is named like a new one. */
-	if (number >= 0)
-		xa_store(&mock_last_numbers, mock_address(pdev), xa_mk_value(number), GFP_KERNEL);
-	return number;
-}
-
 /*
  * mockN for a PF, mockN_vfM for a VF after its PF. A VF whose PF is not driven here, as one that
  * was given to a VM, is named like a PF.
@@ -156,22 +109,10 @@ int mock_device_name(struct mock_device *mdev)
 		return 0;
 	}
 
-	mdev->number = mock_take_number(mdev->pdev);
+	mdev->number = mock_name_number(mdev->pdev);
 	if (mdev->number < 0)
 		return mdev->number;
-	err = dev_set_name(&mdev->dev, "mock%d", mdev->number);
-	if (err)
-		ida_free(&mock_numbers, mdev->number);
-	return err;
-}
-
-/* The next device may have the name, even while a file of this one is still open. */
-void mock_device_unname(struct mock_device *mdev)
-{
-	if (mdev->pf)
-		put_device(&mdev->pf->dev);
-	else
-		ida_free(&mock_numbers, mdev->number);
+	return dev_set_name(&mdev->dev, "mock%d", mdev->number);
 }
 
 /* The PF outlives its VFs: it disables SR-IOV, which unbinds them, before it goes. */

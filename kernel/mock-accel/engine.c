@@ -373,18 +373,21 @@ static int mock_make_ring(struct mock_engine *engine, struct device *dev)
 
 /*
  * Before the device may reach the machine's memory: whoever drove it before, such as a kernel that
- * crashed, may have left the engine on. The ring's memory is given back after the driver's remove.
+ * crashed, may have left the engine on. -EIO: it does not stop, so that it must not get there. The
+ * ring's memory is given back after the driver's remove.
  */
 int mock_engine_init(struct mock_device *mdev)
 {
 	struct mock_engine *engine = &mdev->engine;
+	int err;
 
 	spin_lock_init(&engine->lock);
 	INIT_DELAYED_WORK(&engine->watch, mock_watch);
 	mutex_lock(&mdev->lock);
-	mock_disable(mdev);
+	err = mock_write32(mdev, MOCK_ACCEL_REG_ENGINE_CONTROL, 0) ?:
+	      mock_await_idle(mdev, MOCK_STOP_US);
 	mutex_unlock(&mdev->lock);
-	return mock_make_ring(engine, &mdev->pdev->dev);
+	return err ?: mock_make_ring(engine, &mdev->pdev->dev);
 }
 
 #ifdef CONFIG_KUNIT

@@ -5,6 +5,7 @@
  * pci.c		binds, resets and unbinds a function
  * sriov.c		VFs on demand
  * device.c		its device in class mock-accel: name, links, life
+ * numbers.c		numbers in names and of nodes
  * registers.c		register access, and what happens when a device stops answering
  * allocation.c		who holds a device
  * events.c		interrupts, uevents, poll notification
@@ -70,6 +71,9 @@ struct mock_vitals {
 };
 
 #define MOCK_RING_SIZE		256
+
+/* Of nodes in /dev. */
+#define MOCK_MINORS		BIT(MINORBITS)
 
 struct eventfd_ctx;
 struct mock_device;
@@ -182,13 +186,14 @@ struct mock_engine {
  * @resetting: a reset is under way: see mock_lock()
  * @reset_lock: of a PF, also for its VFs: held through a reset of one of them
  * @vfs: of a PF: its VFs that this driver drives. Under its @reset_lock
+ * @vfs_leaving: of a PF: its VFs are about to be removed, and nobody gets one any more. Changes
+ *	under @reset_lock and the @lock of each VF
  * @sibling: place of a VF in @vfs of @pf
  * @resetter: of a PF: the task that resets it, and its VFs with it
  * @reset_with_pf: this VF is being reset with its PF. Under the PCI device's lock
  * @state: see enum mock_state
  * @vitals: as last announced
  * @saved: allocation, while a reset or suspend is under way, and of a device that died in one
- * @leaving: of a VF: it is about to be removed, and nobody gets it any more. Under @lock
  * @vectors: interrupts that the machine gave, 1 to MOCK_ACCEL_VECTORS
  * @events_lock: recovery from an error and a reset may both turn interrupts on and off. Held
  *	while a running handler is waited for, which takes @lock: not taken under that
@@ -212,13 +217,13 @@ struct mock_device {
 	bool resetting;
 	struct mutex reset_lock;	/* one reset at a time */
 	struct list_head vfs;
+	bool vfs_leaving;
 	struct list_head sibling;
 	struct task_struct *resetter;
 	bool reset_with_pf;
 	enum mock_state state;
 	struct mock_vitals vitals;
 	struct mock_allocation saved;
-	bool leaving;
 
 	int vectors;
 	struct mutex events_lock;	/* interrupts go on and off */
@@ -257,9 +262,13 @@ int mock_class_register(void);
 void mock_class_unregister(void);
 struct mock_device *mock_device_alloc(struct pci_dev *pdev, void __iomem *regs);
 int mock_device_name(struct mock_device *mdev);
-void mock_device_unname(struct mock_device *mdev);
 int mock_device_register(struct mock_device *mdev);
 void mock_device_unregister(struct mock_device *mdev);
+
+/* numbers.c: -ENOMEM, or -ENOSPC where all are given */
+int mock_name_number(struct pci_dev *pdev);
+int mock_minor_number(struct pci_dev *pdev);
+void mock_numbers_exit(void);
 
 /* registers.c: 0, or -ENODEV where the device is not live or stops being so. Under mdev->lock. */
 bool mock_answers(struct mock_device *mdev);

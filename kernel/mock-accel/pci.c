@@ -82,13 +82,13 @@ static int mock_bind(struct pci_dev *pdev)
 	err = mock_engine_init(mdev);
 	if (err) {
 		dev_err(&pdev->dev, "cannot set up the engine: error %d\n", err);
-		goto unname;
+		goto put;
 	}
 	pci_set_master(pdev);
 	err = mock_events_init(mdev);
 	if (err) {
 		dev_err(&pdev->dev, "cannot get an interrupt: error %d\n", err);
-		goto unname;
+		goto put;
 	}
 
 	/* For pci_restore_state() after an error. */
@@ -107,8 +107,6 @@ static int mock_bind(struct pci_dev *pdev)
 
 stop:
 	mock_events_stop(mdev);
-unname:
-	mock_device_unname(mdev);
 put:
 	put_device(&mdev->dev);
 	return err;
@@ -136,7 +134,6 @@ static void mock_remove(struct pci_dev *pdev)
 	mock_leave_pf(mdev);
 	mock_events_stop(mdev);
 	mock_device_unregister(mdev);
-	mock_device_unname(mdev);
 	put_device(&mdev->dev);
 }
 

@@ -18,47 +18,48 @@ static bool mock_is_held(struct mock_device *mdev)
 	return now.status != MOCK_ACCEL_STATUS_FREE;
 }
 
-/* Whether a VF is free. If it is, nobody gets it any more. */
-static bool mock_vf_may_leave(struct mock_device *vf)
-{
-	bool leaving;
-
-	mutex_lock(&vf->lock);
-	leaving = !mock_is_held(vf);
-	vf->leaving = leaving;
-	mutex_unlock(&vf->lock);
-	return leaving;
-}
-
-static void mock_let_vfs_stay(struct mock_device *pf)
+/* NULL: all are free. */
+static struct mock_device *mock_find_held_vf(struct mock_device *pf)
 {
 	struct mock_device *vf;
 
-	list_for_each_entry(vf, &pf->vfs, sibling) {
-		mutex_lock(&vf->lock);
-		vf->leaving = false;
-		mutex_unlock(&vf->lock);
-	}
+	list_for_each_entry(vf, &pf->vfs, sibling)
+		if (mock_is_held(vf))
+			return vf;
+	return NULL;
 }
 
-/* All may leave, or all stay. Waits for resets of single VFs to end. */
+/*
+ * All may leave, or all stay: while they are looked at, nobody gets one. Waits for resets of single
+ * VFs to end. One that is bound later is there for nobody.
+ */
 static int mock_reclaim_vfs(struct mock_device *pf)
 {
-	struct mock_device *vf;
-	int err = 0;
+	struct mock_device *vf, *held;
 
 	mutex_lock(&pf->reset_lock);
-	list_for_each_entry(vf, &pf->vfs, sibling) {
-		if (mock_vf_may_leave(vf))
-			continue;
+	list_for_each_entry(vf, &pf->vfs, sibling)
+		mutex_lock_nest_lock(&vf->lock, &pf->reset_lock);
+	held = mock_find_held_vf(pf);
+	pf->vfs_leaving = !held;
+	if (held)
 		dev_warn_ratelimited(&pf->pdev->dev, "VFs stay: %s is allocated\n",
-				     dev_name(&vf->dev));
-		mock_let_vfs_stay(pf);
-		err = -EBUSY;
-		break;
-	}
+				     dev_name(&held->dev));
+	list_for_each_entry(vf, &pf->vfs, sibling)
+		mutex_unlock(&vf->lock);
 	mutex_unlock(&pf->reset_lock);
-	return err;
+	return held ? -EBUSY : 0;
+}
+
+static int mock_remove_vfs(struct mock_device *pf)
+{
+	int err = mock_reclaim_vfs(pf);
+
+	if (err)
+		return err;
+	pci_disable_sriov(pf->pdev);
+	pf->vfs_leaving = false;
+	return 0;
 }
 
 static int mock_check_pf_free(struct mock_device *pf)
@@ -81,12 +82,8 @@ int mock_sriov_configure(struct pci_dev *pdev, int count)
 	struct mock_device *pf = pci_get_drvdata(pdev);
 	int err;
 
-	if (count == 0) {
-		err = mock_reclaim_vfs(pf);
-		if (!err)
-			pci_disable_sriov(pdev);
-		return err;
-	}
+	if (count == 0)
+		return mock_remove_vfs(pf);
 	err = mock_check_pf_free(pf) ?: pci_enable_sriov(pdev, count);
 	return err ?: count;
 }

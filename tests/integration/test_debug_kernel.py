@@ -71,8 +71,8 @@ def set_range(lab, which, first, last):
 
 
 @pytest.mark.parametrize(("module", "suites"), [
-    ("mock_accel", ["attributes", "buffer", "cdev", "engine", "events", "passphrase", "registers",
-                    "work"]),
+    ("mock_accel", ["attributes", "buffer", "cdev", "engine", "events", "numbers", "passphrase",
+                    "registers", "work"]),
     ("mock_accel_fabric", ["domains", "interrupts", "segment"])])
 def test_the_modules_own_tests_pass(lab, module, suites):
     for suite in suites:

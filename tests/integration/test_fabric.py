@@ -107,13 +107,18 @@ def test_vfs_that_are_held_stay(lab):
     enable(lab, "mock0", 0)
 
 
-def test_nobody_gets_a_vf_that_is_about_to_go(lab):
+@pytest.mark.parametrize("bound", ["before", "meanwhile"])
+def test_nobody_gets_a_vf_that_is_about_to_go(lab, bound):
     """Whoever comes first wins: a VF that somebody got stays, and who comes later gets none."""
     said = lab.guest(f"""
         vf={CLASS}/mock0_vf0 numvfs={CLASS}/mock0/sriov_numvfs
+        driver=/sys/bus/pci/drivers/mock-accel
         for round in $(seq 30); do
             echo 1 > $numvfs
-            (echo {CLAIM} > $vf/owner) 2>/dev/null & holder=$!
+            address=$(basename $(readlink -f $vf/device))
+            [ {bound} = before ] || echo $address > $driver/unbind
+            ([ -e $vf ] || echo $address > $driver/bind
+             echo {CLAIM} > $vf/owner) 2>/dev/null & holder=$!
             if (echo 0 > $numvfs) 2>/dev/null; then
                 wait $holder && echo "gone under its holder"
             else
@@ -237,6 +242,28 @@ def test_a_card_with_live_vfs_is_pulled_out(lab):
     eventually(lambda: names(lab) == PFS, "the card is back")
     enable(lab, "mock0", 16)
     assert lab.attribute("mock0_vf5", "owner") == ""
+
+
+def device_numbers(lab):
+    """Of all devices: those of their nodes in /dev."""
+    said = lab.guest(f"cd {CLASS}; for device in *; do echo $device $(cat $device/dev); done")
+    return dict(line.split() for line in said.splitlines())
+
+
+def test_nobody_gets_the_node_of_a_card_that_is_gone(lab):
+    """A container may still have it."""
+    lab.guest("rmmod mock_accel; modprobe mock-accel")
+    enable(lab, "mock0", 4)
+    before = device_numbers(lab)
+    lab.run("unplug", "mock0")
+    eventually(lambda: names(lab) == PFS[1:], "the card is gone with its VFs")
+    enable(lab, "mock1", 8)
+    meanwhile = device_numbers(lab)
+    assert len(set(before.values()) & set(meanwhile.values())) == len(PFS[1:])
+    lab.run("plug", "mock0")
+    eventually(lambda: "mock0" in names(lab), "the card is back")
+    enable(lab, "mock0", 4)
+    assert device_numbers(lab) == before | meanwhile
 
 
 @pytest.mark.usefixtures("guest_programs")
