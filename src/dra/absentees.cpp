@@ -34,10 +34,11 @@ void Absentees::set_devices(std::vector<Device> devices) {
 
 void Absentees::prepared(const Claim& claim) {
   const std::lock_guard lock(mutex_);
-  auto& devices = claims_[claim.uid];
+  std::set<DeviceName> devices;
   for (const AllocatedDevice& device : claim.devices) {
     if (!device.admin_access) devices.insert(device.device);
   }
+  claims_.insert_or_assign(claim.uid, std::move(devices));
 }
 
 void Absentees::unprepared(const ClaimUid& claim) {
@@ -58,6 +59,19 @@ std::vector<Device> Absentees::all() {
   std::vector<Device> devices = present_;
   for (const auto& [name, device] : absent_) devices.push_back(device);
   return devices;
+}
+
+std::vector<Unowned> Absentees::unowned() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Unowned> unowned;
+  for (const Device& device : present_) {
+    if (!device.readings || device.readings->owner) continue;
+    const DeviceName name = device_name(device.name);
+    for (const auto& [claim, devices] : claims_) {
+      if (devices.contains(name)) unowned.push_back({.claim = claim, .device = device.name});
+    }
+  }
+  return unowned;
 }
 
 bool Absentees::is_held(const Device& device) const {

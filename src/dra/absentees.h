@@ -15,6 +15,13 @@
 
 namespace mockdev::dra {
 
+/// A device that the machine has, without the owner that it should have.
+struct Unowned {
+  ClaimUid claim;
+  std::string device;  ///< the kernel's name
+  bool operator==(const Unowned&) const = default;
+};
+
 /// Who only looks at devices (admin access) has none. Remembers them as they were, but for their
 /// health, which is `gone`, and their readings, which they have none of: so they stay in their
 /// slices, and those who hold them are told. What was gone before this process came is unknown to
@@ -29,6 +36,9 @@ class Absentees final : public ClaimFollower {
 
   /// What set_devices() was told, and behind it what is gone.
   [[nodiscard]] std::vector<discovery::Device> all();
+  /// Of what set_devices() was told, the devices that prepared claims have, and that answer and
+  /// know of no owner: cards that have come back.
+  [[nodiscard]] std::vector<Unowned> unowned();
   /// Readable when all() has fewer devices than it had at its last call, as nobody has one that is
   /// gone any more.
   [[nodiscard]] int fd() const { return released_.get(); }

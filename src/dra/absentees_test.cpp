@@ -88,6 +88,26 @@ TEST_F(AbsenteesTest, ComeBack) {
   EXPECT_THAT(all(), ElementsAre("mock1 healthy"));
 }
 
+TEST_F(AbsenteesTest, WhatComesBackHasNoOwner) {
+  machine_.device("mock1").readings->owner = owner_uuid(ClaimUid("a"));
+  set("mock0", "mock1");
+  EXPECT_THAT(absentees_.unowned(), IsEmpty());
+  set("mock0");
+  EXPECT_THAT(absentees_.unowned(), IsEmpty());
+  machine_.device("mock1").readings.reset();
+  set("mock0", "mock1");
+  EXPECT_THAT(absentees_.unowned(), IsEmpty()) << "it does not answer";
+  machine_.device("mock1").readings.emplace();
+  set("mock0", "mock1");
+  EXPECT_THAT(absentees_.unowned(),
+              ElementsAre(Unowned{.claim = ClaimUid("a"), .device = "mock1"}));
+  absentees_.prepared(claim("a", "mock0"));
+  EXPECT_THAT(absentees_.unowned(), ElementsAre(Unowned{.claim = ClaimUid("a"), .device = "mock0"}))
+      << "what the claim was given before is not its own";
+  absentees_.unprepared(ClaimUid("a"));
+  EXPECT_THAT(absentees_.unowned(), IsEmpty());
+}
+
 TEST_F(AbsenteesTest, GoWithTheLastClaimThatHasThem) {
   absentees_.prepared(claim("shares it", "mock1"));
   set("mock0");

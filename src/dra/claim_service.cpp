@@ -141,6 +141,18 @@ std::vector<Result<void>> ClaimService::unprepare(const std::vector<ClaimReferen
   return results;
 }
 
+bool ClaimService::take_again(const ClaimUid& claim, const std::string& device) {
+  const auto turn = Turn::take(*this);
+  const auto taken = turn ? preparer_.take_again(claim, device) : std::unexpected(turn.error());
+  if (!taken) {
+    log::error("device={} is back, and claim uid={} does not get it: {}", device, claim,
+               taken.error().message);
+  } else if (*taken) {
+    log::info("device={} is back, and claim uid={} holds it again", device, claim);
+  }
+  return taken.value_or(false);
+}
+
 /// Of what another process has left, or does beside this one.
 Result<Preparer::Holders> ClaimService::tidy() {
   const auto turn = Turn::take(*this);
@@ -223,6 +235,8 @@ Result<bool> ClaimService::take_away_what_is_not_given(const Uuid& holder,
     log::warn("device={} was held by {}, which was not given it: it is free", device,
               to_string(reference));
   }
+  // What it still has, they are told in a moment.
+  for (ClaimFollower* follower : settings_.followers) follower->unprepared(reference.uid);
   return true;
 }
 

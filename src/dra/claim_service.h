@@ -75,6 +75,10 @@ class ClaimService final : public ClaimHandler {
   [[nodiscard]] std::vector<Result<void>> unprepare(
       const std::vector<ClaimReference>& claims) override;
 
+  /// Takes a device that has come back for the claim that has it. Whether the claim holds it now:
+  /// what is in the way is in the log. Waits for its turn.
+  bool take_again(const ClaimUid& claim, const std::string& device);
+
   /// Calls that wait for the API server fail, and those that come.
   void end_waiting() { ending_.request_stop(); }
 

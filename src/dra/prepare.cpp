@@ -92,17 +92,20 @@ Result<void> Preparer::take(const Claim& claim, const std::vector<Target>& targe
   const Uuid holder = owner_uuid(claim.uid);
   for (const Target& target : targets) {
     if (target.allocated->admin_access || owner_of(target.device) == holder) continue;
-    const std::string& name = target.device.name;
-    if (const auto done = accelerators_.take(name, holder); !done) {
-      if (done.error().reason != OwnerError::Reason::busy) return fail("{}", done.error().message);
-      const auto other = holder_of(accelerators_, name);
-      if (!other) return fail("device {} is allocated by hand (status is 1)", name);
-      return fail("device {} is held by another claim, {}", name, *other);
-    }
-    taken.push_back(name);
+    if (auto done = take(holder, target.device.name); !done) return done;
+    taken.push_back(target.device.name);
     fault_point("device-taken");
   }
   return {};
+}
+
+Result<void> Preparer::take(const Uuid& holder, const std::string& device) {
+  const auto done = accelerators_.take(device, holder);
+  if (done) return {};
+  if (done.error().reason != OwnerError::Reason::busy) return fail("{}", done.error().message);
+  const auto other = holder_of(accelerators_, device);
+  if (!other) return fail("device {} is allocated by hand (status is 1)", device);
+  return fail("device {} is held by another claim, {}", device, *other);
 }
 
 void Preparer::give_back(const std::vector<std::string>& taken) {
@@ -183,6 +186,19 @@ Result<std::vector<PreparedDevice>> Preparer::prepare(const Claim& claim) {
     if (!target.allocated->admin_access) keep_open(owner_uuid(claim.uid), target.device.name);
   }
   return prepared;
+}
+
+Result<bool> Preparer::take_again(const ClaimUid& claim, const std::string& device) {
+  const std::lock_guard lock(mutex_);
+  const auto claims = claims_with_files();
+  if (!claims) return std::unexpected(claims.error());
+  if (!claims->contains(claim)) return false;
+  const Uuid holder = owner_uuid(claim);
+  if (auto taken = take(holder, device); !taken) return std::unexpected(taken.error());
+  // The file that is kept is of the card that was there before.
+  open_[holder].erase(device);
+  keep_open(holder, device);
+  return true;
 }
 
 /// A device that is gone needs no freeing. If it comes back with its owner, the next one who looks

@@ -51,6 +51,10 @@ class Preparer {
   /// nobody knows. A device that no longer answers can't be freed and needs not be.
   [[nodiscard]] Result<void> unprepare(const ClaimUid& claim);
 
+  /// Takes a device that has come back for a claim that is prepared and was given it. False: the
+  /// claim is not prepared any more.
+  [[nodiscard]] Result<bool> take_again(const ClaimUid& claim, const std::string& device);
+
   /// The claims that hold devices or have files, known by what a device knows of them, and the
   /// names that the kernel has for the devices that each holds.
   using Holders = std::map<Uuid, std::vector<std::string>>;
@@ -72,6 +76,7 @@ class Preparer {
   [[nodiscard]] Result<std::vector<Target>> targets(const Claim& claim);
   [[nodiscard]] Result<void> take(const Claim& claim, const std::vector<Target>& targets,
                                   std::vector<std::string>& taken);
+  [[nodiscard]] Result<void> take(const Uuid& holder, const std::string& device);
   void give_back(const std::vector<std::string>& taken);
   [[nodiscard]] Result<std::vector<PreparedDevice>> describe(const Claim& claim,
                                                              const std::vector<Target>& targets);

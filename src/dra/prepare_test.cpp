@@ -81,6 +81,28 @@ TEST_F(Prepare, AgainIsTheSame) {
   EXPECT_THAT(machine_.log, IsEmpty());
 }
 
+TEST_F(Prepare, TakesADeviceAgainThatHasComeBack) {
+  ASSERT_TRUE(preparer_.prepare(claim(kUid, {"mock0"})));
+  machine_.device("mock0").readings.emplace();
+  EXPECT_TRUE(preparer_.take_again(kUid, "mock0").value());
+  EXPECT_EQ(machine_.owner("mock0"), owner_uuid(kUid));
+  EXPECT_TRUE(preparer_.take_again(kUid, "mock0").value());
+
+  ASSERT_TRUE(preparer_.unprepare(kUid));
+  EXPECT_FALSE(preparer_.take_again(kUid, "mock0").value());
+  EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
+}
+
+TEST_F(Prepare, DoesNotTakeADeviceAgainThatSomebodyElseGot) {
+  ASSERT_TRUE(preparer_.prepare(claim(kUid, {"mock0"})));
+  machine_.device("mock0").readings->owner = owner_uuid(kOther);
+  const auto refused = preparer_.take_again(kUid, "mock0");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("held by another claim, " + kOther.text()));
+  machine_.device("mock0").readings->owner.reset();
+  EXPECT_THAT(preparer_.take_again(kUid, "mock0").error().message, HasSubstr("by hand"));
+}
+
 TEST_F(Prepare, FinishesWhatAKilledProcessBegan) {
   ASSERT_TRUE(machine_.take("mock0", owner_uuid(kUid)));  // and then it died
   ASSERT_TRUE(preparer_.prepare(claim(kUid, {"mock0", "mock1"})));

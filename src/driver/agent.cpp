@@ -224,7 +224,12 @@ class Agent {
   }
 
  private:
-  using DeviceListener = std::function<void(std::vector<discovery::Device>)>;
+  /// Those who have to do with the devices while the kubelet is served.
+  struct Serving {
+    dra::ClaimService& service;
+    dra::SliceKeeper& keeper;
+    const std::vector<std::unique_ptr<dra::ClaimFollower>>& followers;
+  };
 
   /// What this node looks like now, for those who ask from outside.
   [[nodiscard]] std::string doctor_page() const {
@@ -261,18 +266,15 @@ class Agent {
     };
     keeping.on_watch_failure = [&] { in_doubt = true; };
     dra::SliceKeeper keeper(api, std::move(keeping));
-    const DeviceListener tell = [&](std::vector<discovery::Device> devices) {
-      for (const auto& follower : followers) follower->set_devices(devices);
-      keeper.set_devices(std::move(devices));
-    };
-    look(tell);
+    const Serving serving{.service = service, .keeper = keeper, .followers = followers};
+    hand_on(feed_.look(), serving);
     auto plugin = dra::KubeletPlugin::start(plugin_setup, handler, board_);
     if (!plugin) return std::unexpected(plugin.error());
     readiness_.begin(**plugin, keeper);
     log::info("serving the kubelet on {}", paths->registration_socket.native());
     {
       const std::jthread orphans = watch_for_orphans(service, settings_.orphan_check);
-      follow_devices(tell, [&] {
+      follow_devices(serving, [&] {
         return in_doubt.exchange(false) && has_changed(api, settings_.common, server);
       });
       service.end_waiting();
@@ -282,8 +284,6 @@ class Agent {
     return {};
   }
 
-  void look(const DeviceListener& tell) { hand_on(feed_.look(), tell); }
-
   /// Whether one answers no more that did when the devices were last handed on.
   [[nodiscard]] bool falls_silent(const std::vector<discovery::Device>& devices) const {
     return std::ranges::any_of(devices, [this](const discovery::Device& device) {
@@ -291,21 +291,36 @@ class Agent {
     });
   }
 
-  void hand_on(std::vector<discovery::Device> devices, const DeviceListener& tell) {
+  /// Whether there are devices that claims hold again.
+  bool take_again(dra::ClaimService& service) {
+    bool taken = false;
+    for (const auto& [claim, device] : absentees_.unowned()) {
+      taken |= service.take_again(claim, device);
+    }
+    return taken;
+  }
+
+  void hand_on(std::vector<discovery::Device> devices, const Serving& serving) {
+    absentees_.set_devices(devices);
+    // Before anybody else gets them, or they are divided.
+    if (take_again(serving.service)) {
+      devices = feed_.look();
+      absentees_.set_devices(devices);
+    }
     silent_.clear();
     for (const auto& device : devices) {
       if (!device.readings) silent_.insert(device.name);
     }
     partitioner_.divide(devices);
-    absentees_.set_devices(std::move(devices));
     auto all = absentees_.all();
     metrics_.devices(all);
     board_.post(health_of(all, slice_settings(settings_)));
-    tell(std::move(all));
+    for (const auto& follower : serving.followers) follower->set_devices(all);
+    serving.keeper.set_devices(std::move(all));
   }
 
   /// Hands on what happens to the devices until the interrupt comes, or it is over.
-  void follow_devices(const DeviceListener& tell, const std::function<bool()>& is_over) {
+  void follow_devices(const Serving& serving, const std::function<bool()>& is_over) {
     auto monitor = discovery::Monitor::open();
     if (!monitor) log::error("{}: changes are seen late", monitor.error().message);
     auto rescan = steady_clock::now();  // between the first look and the monitor some may have come
@@ -318,7 +333,7 @@ class Agent {
       if (only_changes(news) && steady_clock::now() < rescan) {
         auto devices = feed_.look_again(news);
         if (!falls_silent(devices)) {
-          hand_on(std::move(devices), tell);
+          hand_on(std::move(devices), serving);
           if (interrupt_.wait(kGathering)) return;
           continue;
         }
@@ -333,7 +348,7 @@ class Agent {
         news_of(monitor);
         devices = feed_.look();
       }
-      hand_on(std::move(devices), tell);
+      hand_on(std::move(devices), serving);
       rescan = steady_clock::now() + settings_.rescan;
     }
   }

@@ -53,6 +53,12 @@ class Sysfs:
         """It is no more: a card that was pulled, or a VF that was taken away."""
         (self.class_folder / name).unlink()
 
+    def put_back(self, name):
+        """One that was removed. It has been reset."""
+        [folder] = self.root.glob(f"devices/**/mock-accel/{name}")
+        (folder / "owner").write_text("\n")
+        (self.class_folder / name).symlink_to(folder)
+
     def set(self, name, attribute, value):
         """At once: who reads it meanwhile has the old value or the new one."""
         path = self.class_folder / name / attribute

@@ -97,6 +97,13 @@ def published(driver, pool):
             for device in one["spec"].get("devices", ())}
 
 
+def computes_anew(driver, pod):
+    """Its container was started again, and has done its work since."""
+    [container] = driver.get("pod", pod)["status"]["containerStatuses"]
+    return (container["restartCount"] > 0 and "running" in container["state"] and
+            "as given" in driver.kubectl("logs", pod))
+
+
 def test_pods_compute_on_two_vfs_of_a_card_while_another_is_pulled(driver):
     numvfs = "/sys/class/mock-accel/mock0/sriov_numvfs"
     driver.guest(f"echo 2 > {numvfs}")
@@ -136,11 +143,19 @@ def test_pods_compute_on_two_vfs_of_a_card_while_another_is_pulled(driver):
                         for name, device in published(driver, "node0/numa0").items()
                         if name.startswith("mock0")} == {"mock0-vf0": ["gone"], "mock0-vf1": ["gone"]},
                "its VFs are gone, and the PF is not there")
-    driver.kubectl("delete", "-f", EXAMPLES / "vfs.yaml", PATIENCE)
-    eventually(lambda: not any(name.startswith("mock0") for name in published(driver, "node0/numa0")),
-               "the VFs have left the slice")
+
+    # It comes back, they hold its VFs again, and the pods' containers are started anew on them.
     driver.run("plug", "node0/mock0")
     eventually(lambda: "mock0" in published(driver, "node0/numa0"), "the card is in the slice again")
+    driver.guest(f"echo 2 > {numvfs}")
+    eventually(lambda: {driver.guest(f"cat /sys/class/mock-accel/mock0_vf{number}/owner").strip()
+                        for number in range(2)} == held, "the claims hold the VFs again")
+    for pod in ("vf-a", "vf-b"):
+        eventually(lambda pod=pod: computes_anew(driver, pod), "the pod computes again")
+    assert not any("taints" in device for device in published(driver, "node0/numa0").values())
+    driver.kubectl("delete", "-f", EXAMPLES / "vfs.yaml", PATIENCE)
+    driver.guest(f"echo 0 > {numvfs}")
+    eventually(lambda: "mock0-vf0" not in published(driver, "node0/numa0"), "the VFs have left the slice")
 
 
 def test_simulated_devices_look_like_real_ones(driver):

@@ -3,6 +3,7 @@
 
 import json
 import signal
+import time
 import uuid
 from pathlib import Path
 
@@ -190,6 +191,8 @@ def test_a_device_that_its_claim_was_not_given_is_freed(agent, allocated, plane)
     plane.kubectl("patch", "resourceclaim", claim["metadata"]["name"], "--subresource=status",
                   "--type=merge", "-p", '{"status": null}')
     eventually(lambda: agent.owner("mock0") == "", "a free device", PATIENCE)
+    time.sleep(2)  # in which the agent looks at its devices, and does not take it again
+    assert agent.owner("mock0") == ""
 
 
 def test_health_is_streamed_as_it_changes(agent):

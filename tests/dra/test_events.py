@@ -110,3 +110,23 @@ def test_a_held_device_that_goes_is_tainted_until_it_is_let_go(agent, allocated,
     assert 'mock_accel_devices{health="gone"} 1' in agent.page("/metrics")[1]
     assert agent.kubelet().unprepare(claim)[uid(claim)].error == ""
     eventually(lambda: set(slices.devices()) == {"mock1"}, "it leaves its slice", PATIENCE)
+
+
+def test_a_held_device_that_comes_back_is_taken_again(agent, allocated, plane, slices):
+    agent.start()
+    claim = prepared(agent, allocated("mock0"))
+    gone = ("ResourceClaim", "DeviceGone", "Warning")
+    agent.sysfs.remove("mock0")
+    become(plane, claim, gone)
+    agent.sysfs.put_back("mock0")
+    eventually(lambda: agent.owner("mock0") == uid(claim), "its owner", PATIENCE)
+    become(plane, claim, gone, ("ResourceClaim", "DeviceHealthy", "Normal"))
+    eventually(lambda: "taints" not in slices.devices().get("mock0", {"taints": []}), "no taint", PATIENCE)
+    # So is one that came back while no agent ran.
+    agent.kill()
+    agent.sysfs.set("mock0", "owner", "")
+    agent.start()
+    eventually(lambda: agent.owner("mock0") == uid(claim), "its owner", PATIENCE)
+    assert agent.kubelet().unprepare(claim)[uid(claim)].error == ""
+    time.sleep(QUIET)
+    assert agent.owner("mock0") == ""
