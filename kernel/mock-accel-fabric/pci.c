@@ -28,11 +28,16 @@ static const struct mock_identity mock_fabric_bridge = {
 	.abi = MOCK_FABRIC_ABI_VERSION,
 };
 
-/* A bridge that is gone reads all ones. It is said once, and nobody asks its segment again. */
+/*
+ * A bridge that is gone reads all ones. It is said once, and nobody asks its segment again. So does
+ * one that is being reset.
+ */
 bool mock_fabric_answers(struct mock_fabric *fabric)
 {
 	if (ioread32(fabric->registers + MOCK_FABRIC_REG_MAGIC) == MOCK_FABRIC_MAGIC)
 		return true;
+	if (test_bit(MOCK_FABRIC_RESETTING, &fabric->offline))
+		return false;
 	/* The core has said itself that a bridge was pulled out. */
 	if (!test_and_set_bit(MOCK_FABRIC_DEAD, &fabric->offline) &&
 	    !pci_channel_offline(fabric->pdev))
@@ -181,6 +186,7 @@ static void mock_fabric_reset_done(struct pci_dev *pdev)
 
 	mock_fabric_program(fabric);
 	clear_bit(MOCK_FABRIC_RESETTING, &fabric->offline);
+	mock_fabric_answers(fabric);
 	mock_fabric_watch_resume(fabric);
 }
 
