@@ -15,7 +15,7 @@ namespace mockdev::dra {
 
 using discovery::Device;
 
-Absentees::Absentees() : released_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+Absentees::Absentees() : changed_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 void Absentees::set_devices(std::vector<Device> devices) {
   const std::lock_guard lock(mutex_);
@@ -44,12 +44,21 @@ void Absentees::prepared(const Claim& claim) {
 void Absentees::unprepared(const ClaimUid& claim) {
   const std::lock_guard lock(mutex_);
   claims_.erase(claim);
-  const auto released =
-      std::erase_if(absent_, [this](const auto& entry) { return !is_held(entry.second); });
+  // In a moment the claim may be told of again.
+  const bool released =
+      std::ranges::any_of(absent_, [this](const auto& entry) { return !is_held(entry.second); });
+  if (released) wake();
+}
+
+void Absentees::told_of_all() {
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(knows_all_claims_, true)) wake();
+}
+
+void Absentees::wake() const {
   const std::uint64_t one = 1;
   // Full is as good as written.
-  if (released > 0) [[maybe_unused]]
-    const auto ignored = ::write(fd(), &one, sizeof one);
+  [[maybe_unused]] const auto ignored = ::write(fd(), &one, sizeof one);
 }
 
 std::vector<Device> Absentees::all() {
@@ -57,7 +66,9 @@ std::vector<Device> Absentees::all() {
   std::uint64_t drained = 0;
   [[maybe_unused]] const auto ignored = ::read(fd(), &drained, sizeof drained);
   std::vector<Device> devices = present_;
-  for (const auto& [name, device] : absent_) devices.push_back(device);
+  for (const auto& [name, device] : absent_) {
+    if (is_held(device)) devices.push_back(device);
+  }
   return devices;
 }
 
@@ -65,13 +76,18 @@ std::vector<Unowned> Absentees::unowned() {
   const std::lock_guard lock(mutex_);
   std::vector<Unowned> unowned;
   for (const Device& device : present_) {
-    if (!device.readings || device.readings->owner) continue;
+    if (!device.readings || device.readings->status != discovery::Status::free) continue;
     const DeviceName name = device_name(device.name);
     for (const auto& [claim, devices] : claims_) {
       if (devices.contains(name)) unowned.push_back({.claim = claim, .device = device.name});
     }
   }
   return unowned;
+}
+
+bool Absentees::knows_all_claims() {
+  const std::lock_guard lock(mutex_);
+  return knows_all_claims_;
 }
 
 bool Absentees::is_held(const Device& device) const {

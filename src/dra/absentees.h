@@ -33,24 +33,29 @@ class Absentees final : public ClaimFollower {
   void set_devices(std::vector<discovery::Device> devices) override;
   void prepared(const Claim& claim) override;
   void unprepared(const ClaimUid& claim) override;
+  void told_of_all() override;
 
   /// What set_devices() was told, and behind it what is gone.
   [[nodiscard]] std::vector<discovery::Device> all();
   /// Of what set_devices() was told, the devices that prepared claims have, and that answer and
-  /// know of no owner: cards that have come back.
+  /// are free: cards that have come back.
   [[nodiscard]] std::vector<Unowned> unowned();
-  /// Readable when all() has fewer devices than it had at its last call, as nobody has one that is
-  /// gone any more.
-  [[nodiscard]] int fd() const { return released_.get(); }
+  /// Whether it is known which devices prepared claims have, so that others are nobody's.
+  [[nodiscard]] bool knows_all_claims();
+  /// Readable when something is other than at the last call of all() without a word of
+  /// set_devices(): nobody has a device that is gone any more, or all claims are known now.
+  [[nodiscard]] int fd() const { return changed_.get(); }
 
  private:
   [[nodiscard]] bool is_held(const discovery::Device& device) const;
+  void wake() const;
 
-  const UniqueFd released_;
+  const UniqueFd changed_;
   std::mutex mutex_;
   std::map<ClaimUid, std::set<DeviceName>> claims_;
+  bool knows_all_claims_ = false;
   std::vector<discovery::Device> present_;
-  std::map<std::string, discovery::Device> absent_;  ///< by name
+  std::map<std::string, discovery::Device> absent_;  ///< by name; some that nobody has any more
 };
 
 }  // namespace mockdev::dra

@@ -48,7 +48,7 @@ class AbsenteesTest : public testing::Test {
     return said;
   }
 
-  [[nodiscard]] bool released() const {
+  [[nodiscard]] bool changed() const {
     pollfd source{.fd = absentees_.fd(), .events = POLLIN, .revents = 0};
     return ::poll(&source, 1, 0) == 1;
   }
@@ -89,7 +89,7 @@ TEST_F(AbsenteesTest, ComeBack) {
 }
 
 TEST_F(AbsenteesTest, WhatComesBackHasNoOwner) {
-  machine_.device("mock1").readings->owner = owner_uuid(ClaimUid("a"));
+  ASSERT_TRUE(machine_.take("mock1", owner_uuid(ClaimUid("a"))));
   set("mock0", "mock1");
   EXPECT_THAT(absentees_.unowned(), IsEmpty());
   set("mock0");
@@ -112,18 +112,30 @@ TEST_F(AbsenteesTest, GoWithTheLastClaimThatHasThem) {
   absentees_.prepared(claim("shares it", "mock1"));
   set("mock0");
   absentees_.unprepared(ClaimUid("a"));
-  EXPECT_FALSE(released());
+  EXPECT_FALSE(changed());
   EXPECT_THAT(all(), ElementsAre("mock0 healthy", "mock1 gone"));
   absentees_.unprepared(ClaimUid("shares it"));
-  EXPECT_TRUE(released());
+  EXPECT_TRUE(changed());
   EXPECT_THAT(all(), ElementsAre("mock0 healthy"));
-  EXPECT_FALSE(released());
+  EXPECT_FALSE(changed());
+  absentees_.prepared(claim("told of again", "mock1"));
+  EXPECT_THAT(all(), ElementsAre("mock0 healthy", "mock1 gone"));
+}
+
+TEST_F(AbsenteesTest, SayOnceThatAllClaimsAreKnown) {
+  EXPECT_FALSE(absentees_.knows_all_claims());
+  absentees_.told_of_all();
+  EXPECT_TRUE(absentees_.knows_all_claims());
+  EXPECT_TRUE(changed());
+  EXPECT_THAT(all(), ElementsAre("mock0 healthy", "mock1 healthy"));
+  absentees_.told_of_all();
+  EXPECT_FALSE(changed());
 }
 
 TEST_F(AbsenteesTest, OfADeviceThatIsThereNothingIsReleased) {
   absentees_.unprepared(ClaimUid("a"));
   absentees_.unprepared(ClaimUid("unknown"));
-  EXPECT_FALSE(released());
+  EXPECT_FALSE(changed());
   absentees_.set_devices({});
   EXPECT_THAT(all(), IsEmpty());
 }

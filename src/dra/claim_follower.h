@@ -27,6 +27,8 @@ class ClaimFollower {
   virtual void prepared(const Claim& claim) = 0;
   /// It is no more: nothing is said of it any longer.
   virtual void unprepared(const ClaimUid& claim) = 0;
+  /// All claims have been told of that were prepared before this process came.
+  virtual void told_of_all() {}
 };
 
 }  // namespace mockdev::dra

@@ -115,7 +115,8 @@ std::vector<ClaimHandler::Prepared> ClaimService::prepare(const std::vector<Clai
     if (prepared) {
       log::info("prepared {} pod={} devices={}", to_string(claims[index]),
                 fmt::join(claim->pods, ","), device_names(*prepared));
-      for (ClaimFollower* follower : settings_.followers) follower->prepared(*claim);
+      changed_.insert(claim->uid);
+      tell_prepared(*claim);
     } else {
       log::error("preparing {}: {}", to_string(claims[index]), prepared.error().message);
     }
@@ -132,7 +133,8 @@ std::vector<Result<void>> ClaimService::unprepare(const std::vector<ClaimReferen
     auto done = preparer_.unprepare(reference.uid);
     if (done) {
       log::info("unprepared {}", to_string(reference));
-      for (ClaimFollower* follower : settings_.followers) follower->unprepared(reference.uid);
+      changed_.insert(reference.uid);
+      tell_unprepared(reference.uid);
     } else {
       log::error("unpreparing {}: {}", to_string(reference), done.error().message);
     }
@@ -141,24 +143,50 @@ std::vector<Result<void>> ClaimService::unprepare(const std::vector<ClaimReferen
   return results;
 }
 
-bool ClaimService::take_again(const ClaimUid& claim, const std::string& device) {
-  const auto turn = Turn::take(*this);
-  const auto taken = turn ? preparer_.take_again(claim, device) : std::unexpected(turn.error());
-  if (!taken) {
-    log::error("device={} is back, and claim uid={} does not get it: {}", device, claim,
-               taken.error().message);
-  } else if (*taken) {
-    log::info("device={} is back, and claim uid={} holds it again", device, claim);
+bool ClaimService::take_again(Absentees& absentees) {
+  if (absentees.unowned().empty()) return false;
+  constexpr std::chrono::seconds kPatience{1};
+  const auto turn = Turn::take(*this, steady_clock::now() + kPatience);
+  if (!turn) {
+    log::warn("devices that are back are not taken again yet: {}", turn.error().message);
+    return false;
   }
-  return taken.value_or(false);
+  bool some = false;
+  // Whose they are may have changed while others had the turn.
+  for (const auto& [claim, device] : absentees.unowned()) {
+    const auto taken = preparer_.take_again(claim, device);
+    if (!taken) {
+      log::error("device={} is back, and claim uid={} does not get it: {}", device, claim,
+                 taken.error().message);
+    } else if (*taken) {
+      log::info("device={} is back, and claim uid={} holds it again", device, claim);
+      some = true;
+    }
+  }
+  return some;
+}
+
+void ClaimService::tell_prepared(const Claim& claim) {
+  for (ClaimFollower* follower : settings_.followers) follower->prepared(claim);
+}
+
+void ClaimService::tell_unprepared(const ClaimUid& claim) {
+  for (ClaimFollower* follower : settings_.followers) follower->unprepared(claim);
+}
+
+void ClaimService::tell_of_all() {
+  for (ClaimFollower* follower : settings_.followers) follower->told_of_all();
 }
 
 /// Of what another process has left, or does beside this one.
 Result<Preparer::Holders> ClaimService::tidy() {
   const auto turn = Turn::take(*this);
   if (!turn) return std::unexpected(turn.error());
+  changed_.clear();
   preparer_.remove_half_written();
-  return preparer_.resume();
+  auto holders = preparer_.resume();
+  if (holders.empty()) tell_of_all();
+  return holders;
 }
 
 Result<unsigned> ClaimService::remove_orphans(const std::stop_token& stop) {
@@ -209,9 +237,7 @@ bool ClaimService::is_given(const nlohmann::json& claim, const std::string& devi
 Result<bool> ClaimService::remove_holder(const Uuid& holder) {
   if (auto done = preparer_.remove_holder(holder); !done) return std::unexpected(done.error());
   log::warn("claim uid={} no longer exists: its devices are free", holder);
-  for (ClaimFollower* follower : settings_.followers) {
-    follower->unprepared(ClaimUid(to_string(holder)));
-  }
+  tell_unprepared(ClaimUid(to_string(holder)));
   return true;
 }
 
@@ -227,6 +253,8 @@ Result<bool> ClaimService::take_away_what_is_not_given(const Uuid& holder,
       api_.get(resource(reference), {.stop = ending_.get_token(), .timeout = left_until(deadline)});
   if (!now) return std::unexpected(to_error(now.error()));
   if (uid_of(*now) != reference.uid) return false;  // the next look finds no claim at all
+  // First, so that nobody takes them for it again. What it still has, they are told in a moment.
+  tell_unprepared(reference.uid);
   for (const std::string& device : devices) {
     if (is_given(*now, device)) continue;
     if (auto done = preparer_.take_away(holder, device); !done) {
@@ -235,8 +263,6 @@ Result<bool> ClaimService::take_away_what_is_not_given(const Uuid& holder,
     log::warn("device={} was held by {}, which was not given it: it is free", device,
               to_string(reference));
   }
-  // What it still has, they are told in a moment.
-  for (ClaimFollower* follower : settings_.followers) follower->unprepared(reference.uid);
   return true;
 }
 
@@ -246,11 +272,14 @@ Result<void> ClaimService::tell_of_prepared(const nlohmann::json& claims) {
   if (!turn) return std::unexpected(turn.error());
   const auto holders = preparer_.holders();
   for (const auto& object : claims) {
-    if (!holders.contains(owner_uuid(uid_of(object)))) continue;
-    const auto claim = parse_claim(object, uid_of(object), settings_.driver);
+    const ClaimUid uid = uid_of(object);
+    // What has changed since is known better.
+    if (changed_.contains(uid) || !holders.contains(owner_uuid(uid))) continue;
+    const auto claim = parse_claim(object, uid, settings_.driver);
     if (!claim) continue;
-    for (ClaimFollower* follower : settings_.followers) follower->prepared(*claim);
+    tell_prepared(*claim);
   }
+  tell_of_all();
   return {};
 }
 

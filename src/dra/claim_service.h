@@ -6,12 +6,14 @@
 #include <filesystem>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "base/unique_fd.h"
+#include "dra/absentees.h"
 #include "dra/claim.h"
 #include "dra/claim_follower.h"
 #include "dra/names.h"
@@ -75,9 +77,10 @@ class ClaimService final : public ClaimHandler {
   [[nodiscard]] std::vector<Result<void>> unprepare(
       const std::vector<ClaimReference>& claims) override;
 
-  /// Takes a device that has come back for the claim that has it. Whether the claim holds it now:
-  /// what is in the way is in the log. Waits for its turn.
-  bool take_again(const ClaimUid& claim, const std::string& device);
+  /// Takes the devices that have come back for the claims that have them; what is in the way is in
+  /// the log. Whether there were some. Does not wait long for its turn: without it, there is a next
+  /// time.
+  bool take_again(Absentees& absentees);
 
   /// Calls that wait for the API server fail, and those that come.
   void end_waiting() { ending_.request_stop(); }
@@ -108,11 +111,15 @@ class ClaimService final : public ClaimHandler {
                                                          const std::vector<std::string>& devices,
                                                          Deadline deadline);
   [[nodiscard]] Result<void> tell_of_prepared(const nlohmann::json& claims);
+  void tell_prepared(const Claim& claim);
+  void tell_unprepared(const ClaimUid& claim);
+  void tell_of_all();
 
   kube::Api& api_;
   Preparer& preparer_;
   ClaimServiceSettings settings_;
   std::timed_mutex turn_;
+  std::set<ClaimUid> changed_;  ///< since the list of all was asked for; whose turn it is
   std::stop_source ending_;
 };
 

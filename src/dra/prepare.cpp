@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include "base/log.h"
 #include "dra/fault_points.h"
@@ -49,6 +50,13 @@ std::optional<Uuid> holder_of(const discovery::Accelerators& accelerators,
   const auto all = accelerators.held();
   const auto held = std::ranges::find(all, name, &Held::device);
   return held == all.end() ? std::nullopt : std::optional(held->owner);
+}
+
+/// Whether a file is of a card that is gone: it would keep the node from leading to one that came
+/// after it.
+bool is_hung_up(const UniqueFd& file) {
+  pollfd source{.fd = file.get(), .events = 0, .revents = 0};
+  return ::poll(&source, 1, 0) == 1 && (source.revents & POLLHUP) != 0;
 }
 
 /// Why a device is not in the inventory, for a person.
@@ -118,7 +126,9 @@ void Preparer::give_back(const std::vector<std::string>& taken) {
 
 void Preparer::keep_open(const Uuid& holder, const std::string& name) {
   auto& files = open_[holder];
-  if (files.contains(name)) return;
+  const auto known = files.find(name);
+  if (known != files.end() && !is_hung_up(known->second)) return;
+  files.erase(name);
   auto file = accelerators_.open(name);
   if (file) {
     files.emplace(name, std::move(*file));
@@ -194,9 +204,8 @@ Result<bool> Preparer::take_again(const ClaimUid& claim, const std::string& devi
   if (!claims) return std::unexpected(claims.error());
   if (!claims->contains(claim)) return false;
   const Uuid holder = owner_uuid(claim);
+  if (holder_of(accelerators_, device) == holder) return false;
   if (auto taken = take(holder, device); !taken) return std::unexpected(taken.error());
-  // The file that is kept is of the card that was there before.
-  open_[holder].erase(device);
   keep_open(holder, device);
   return true;
 }

@@ -51,8 +51,8 @@ class Preparer {
   /// nobody knows. A device that no longer answers can't be freed and needs not be.
   [[nodiscard]] Result<void> unprepare(const ClaimUid& claim);
 
-  /// Takes a device that has come back for a claim that is prepared and was given it. False: the
-  /// claim is not prepared any more.
+  /// Takes a device that has come back for a claim that was given it. False: the claim has it
+  /// already, or is not prepared any more.
   [[nodiscard]] Result<bool> take_again(const ClaimUid& claim, const std::string& device);
 
   /// The claims that hold devices or have files, known by what a device knows of them, and the

@@ -86,11 +86,24 @@ TEST_F(Prepare, TakesADeviceAgainThatHasComeBack) {
   machine_.device("mock0").readings.emplace();
   EXPECT_TRUE(preparer_.take_again(kUid, "mock0").value());
   EXPECT_EQ(machine_.owner("mock0"), owner_uuid(kUid));
-  EXPECT_TRUE(preparer_.take_again(kUid, "mock0").value());
+  EXPECT_FALSE(preparer_.take_again(kUid, "mock0").value()) << "it has it";
 
   ASSERT_TRUE(preparer_.unprepare(kUid));
   EXPECT_FALSE(preparer_.take_again(kUid, "mock0").value());
   EXPECT_EQ(machine_.owner("mock0"), std::nullopt);
+}
+
+TEST_F(Prepare, KeepsNoFileOfACardThatIsGone) {
+  ASSERT_TRUE(preparer_.prepare(claim(kUid, {"mock0"})));
+  EXPECT_EQ(machine_.opened["mock0"], 1U);
+  preparer_.resume();
+  EXPECT_EQ(machine_.opened["mock0"], 1U);
+  machine_.replug("mock0");
+  ASSERT_TRUE(preparer_.take_again(kUid, "mock0").value());
+  EXPECT_EQ(machine_.opened["mock0"], 2U);
+  machine_.replug("mock0");
+  ASSERT_TRUE(preparer_.prepare(claim(kUid, {"mock0"})));
+  EXPECT_EQ(machine_.opened["mock0"], 3U);
 }
 
 TEST_F(Prepare, DoesNotTakeADeviceAgainThatSomebodyElseGot) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -12,8 +14,11 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
+#include "base/unique_fd.h"
 #include "discovery/accelerators.h"
 #include "dra/claim.h"
 #include "kube/api.h"
@@ -174,6 +179,7 @@ class FakeAccelerators : public discovery::Accelerators {
   mutable std::size_t looked_at = 0;        ///< devices, of which all was read
   std::map<std::string, unsigned> enabled;  ///< VFs by PF, as they were asked for
   bool refuse_vfs = false;
+  mutable std::map<std::string, unsigned> opened;  ///< how often, by device
 
   discovery::Device& add(const std::string& name) {
     discovery::Device& device = inventory.devices.emplace_back();
@@ -245,7 +251,17 @@ class FakeAccelerators : public discovery::Accelerators {
     return {};
   }
   [[nodiscard]] Result<UniqueFd> open(const std::string& name) const override {
-    return fail("{}: not in tests", name);
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(name, errno);
+    cards_[name].emplace_back(ends[1]);
+    ++opened[name];
+    return UniqueFd(ends[0]);
+  }
+
+  /// The card comes back, reset. Its files of before hang up.
+  void replug(const std::string& name) {
+    cards_.erase(name);
+    device(name).readings.emplace();
   }
 
  private:
@@ -254,6 +270,8 @@ class FakeAccelerators : public discovery::Accelerators {
     return std::unexpected(
         discovery::OwnerError{.reason = reason, .message = name + ": owner: refused"});
   }
+
+  mutable std::map<std::string, std::vector<UniqueFd>> cards_;  // the other ends of their files
 };
 
 }  // namespace mockdev::dra

@@ -291,27 +291,16 @@ class Agent {
     });
   }
 
-  /// Whether there are devices that claims hold again.
-  bool take_again(dra::ClaimService& service) {
-    bool taken = false;
-    for (const auto& [claim, device] : absentees_.unowned()) {
-      taken |= service.take_again(claim, device);
-    }
-    return taken;
-  }
-
   void hand_on(std::vector<discovery::Device> devices, const Serving& serving) {
-    absentees_.set_devices(devices);
-    // Before anybody else gets them, or they are divided.
-    if (take_again(serving.service)) {
-      devices = feed_.look();
-      absentees_.set_devices(devices);
-    }
     silent_.clear();
     for (const auto& device : devices) {
       if (!device.readings) silent_.insert(device.name);
     }
-    partitioner_.divide(devices);
+    absentees_.set_devices(devices);
+    // What claims have is not divided. Of devices that are taken again there are news in a moment.
+    if (!serving.service.take_again(absentees_) && absentees_.knows_all_claims()) {
+      partitioner_.divide(devices);
+    }
     auto all = absentees_.all();
     metrics_.devices(all);
     board_.post(health_of(all, slice_settings(settings_)));
