@@ -36,10 +36,13 @@ images: image ## that, the server's, and the kernel modules' for each kernel who
 	@for kdir in $(or $(KDIRS),$(wildcard /lib/modules/*/build)); do \
 		images/kmod/make "$$kdir" build/images || exit 1; done
 
+lab-image: build ## a container image in which a lab runs, build/images/mock-device-lab.tar
+	@images/lab/make build/$(PRESET) build/images/mock-device-lab.tar
+
 chart: setup ## the Helm chart, build/charts/mock-device-VERSION.tgz
 	@$(PYTHON) scripts/chart.py package
 
-arm64: build ## programs, kernel modules and the driver's image for arm64, into build/arm64
+arm64: build ## programs and kernel modules for arm64, into build/arm64, and images
 	@scripts/arm64.sh
 
 test: build ## what every change has to pass; ends with one line of counts

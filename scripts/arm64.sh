@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds everything for arm64 on another machine: programs, kernel modules and the driver's image, into build/arm64.
+# Builds everything for arm64 on another machine: programs, kernel modules, and images of the driver and the server.
 # What it needs comes from Debian: a cross compiler, qemu-user, and folders of unpacked packages in the cache.
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,7 +25,11 @@ make -C kernel --no-print-directory ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- 
 	exit 1
 }
 
-say "image of the driver"
-ARCH=arm64 STRIP=aarch64-linux-gnu-strip SYSROOT="$PWD/build/arm64-sysroot" \
-	images/driver/make build/arm64/bin/mock-accel-dra-driver build/images/mock-accel-dra-driver-arm64.tar
-say "done: build/arm64/bin, build/arm64/modules, build/images/mock-accel-dra-driver-arm64.tar"
+say "images"
+image() {
+	ARCH=arm64 STRIP=aarch64-linux-gnu-strip SYSROOT="$PWD/build/arm64-sysroot" \
+		"images/$1/make" "build/arm64/bin/$2" "build/images/$2-arm64.tar"
+}
+image driver mock-accel-dra-driver
+image server mock-accel-server
+say "done: build/arm64/bin, build/arm64/modules, build/images/*-arm64.tar"

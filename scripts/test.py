@@ -127,6 +127,7 @@ def stages():
                long=True),
         pytest("arm64", "programs by qemu-user, and a guest, for arm64", "tests/arm64", before=[
             ["scripts/arm64.sh"]], long=True),
+        pytest("image", "a lab in a container", "tests/images", long=True),
         pytest("dockerfile", "the chart's Dockerfile builds the kernel modules", "tests/chart",
                long=True),
         guest_with("6.1", "oldest", "both modules in the oldest kernel that they are for",
