@@ -22,12 +22,21 @@ class Helm:
         self.major, self.kubeconfig = major, "/dev/null"
         self.home = {f"HELM_{what}_HOME": str(home / what) for what in ("CACHE", "CONFIG", "DATA")}
 
+    def environment(self):
+        return os.environ | self.home | {"KUBECONFIG": str(self.kubeconfig)}
+
+    def start(self, *arguments):
+        """Runs it in the background."""
+        return subprocess.Popen([self.program, *map(str, arguments)], env=self.environment(),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+
     def run(self, *arguments, values=None, check=True):
         """Runs it, with values from a dictionary. Gives the completed process, with text output."""
         given = () if values is None else ("--values", "-")
         done = subprocess.run([self.program, *map(str, arguments), *given],
                               input=yaml.safe_dump(values) if given else "", text=True,
-                              env=os.environ | self.home | {"KUBECONFIG": str(self.kubeconfig)},
+                              env=self.environment(),
                               capture_output=True, timeout=PATIENCE, check=False)
         if check and done.returncode != 0:
             raise AssertionError(f"helm {' '.join(map(str, arguments))} gave {done.returncode}\n"

@@ -109,6 +109,25 @@ def test_a_release_whose_agents_kmm_runs(plane, helm):
 
 
 @with_both_helms
+def test_an_upgrade_that_was_killed_is_undone(plane, helm):
+    helm.release("install")
+    # Without nodes a Deployment never comes up, and Helm waits for it.
+    waiting = helm.start("upgrade", "mock-device", chart.CHART, "--namespace", NAMESPACE, "--wait",
+                         "--set", "draDriver.logLevel=debug,draDriver.controller.enabled=true")
+    try:
+        eventually(lambda: level(plane) == "debug", "the upgrade is under way")
+    finally:
+        waiting.kill()
+        waiting.wait()
+    refused = helm.release("upgrade", check=False)
+    assert refused.returncode != 0 and "another operation" in refused.stderr
+    helm.run("rollback", "mock-device", "--namespace", NAMESPACE)
+    assert level(plane) is None
+    helm.release("upgrade", "--set", "draDriver.logLevel=debug")
+    assert level(plane) == "debug"
+
+
+@with_both_helms
 def test_a_second_release_is_refused(plane, helm):
     helm.release("install")
     other = new_name("other")
