@@ -180,13 +180,45 @@ static void mock_fabric_reset_prepare(struct pci_dev *pdev)
 	set_bit(MOCK_FABRIC_RESETTING, &fabric->offline);
 }
 
+/*
+ * Functions are unbound before the rescan lock is taken: who enables VFs holds the device lock of
+ * their PF, which unbinding needs, while waiting for the rescan lock.
+ */
+static void mock_fabric_unbind_functions(struct pci_dev *pdev)
+{
+	struct mock_fabric *fabric;
+
+	device_lock(&pdev->dev);
+	fabric = mock_fabric_of_bridge(pdev);
+	if (fabric)
+		mock_fabric_segment_unbind(fabric);
+	device_unlock(&pdev->dev);
+}
+
+static void mock_fabric_probe_again(struct pci_dev *pdev)
+{
+	int err;
+
+	mock_fabric_unbind_functions(pdev);
+	pci_lock_rescan_remove();
+	err = device_reprobe(&pdev->dev);
+	pci_unlock_rescan_remove();
+	if (err < 0)
+		dev_err(&pdev->dev, "segment does not come back after a reset: error %d\n", err);
+}
+
+/*
+ * The reset has taken their configuration from all functions of the segment. The core does not know
+ * that they stand behind this bridge, so that nobody has saved it: they go, and are found again.
+ */
 static void mock_fabric_reset_done(struct pci_dev *pdev)
 {
 	struct mock_fabric *fabric = pci_get_drvdata(pdev);
 
 	mock_fabric_program(fabric);
 	clear_bit(MOCK_FABRIC_RESETTING, &fabric->offline);
-	mock_fabric_answers(fabric);
+	if (mock_fabric_answers(fabric) && mock_fabric_defer(fabric, mock_fabric_probe_again))
+		dev_err(&pdev->dev, "no memory to find the segment's functions again\n");
 	mock_fabric_watch_resume(fabric);
 }
 
@@ -251,27 +283,17 @@ static int __init mock_fabric_init(void)
 }
 module_init(mock_fabric_init);
 
-static int mock_fabric_unbind_functions(struct device *dev, void *unused)
+static int mock_fabric_unbind_functions_of(struct device *dev, void *unused)
 {
-	struct mock_fabric *fabric;
-
-	device_lock(dev);
-	fabric = dev_get_drvdata(dev);
-	if (fabric)
-		mock_fabric_segment_unbind(fabric);
-	device_unlock(dev);
+	mock_fabric_unbind_functions(to_pci_dev(dev));
 	return 0;
 }
 
-/*
- * Functions are unbound before the rescan lock is taken: who enables VFs holds the device lock of
- * their PF, which unbinding needs, while waiting for the rescan lock.
- */
 static void __exit mock_fabric_exit(void)
 {
 	mock_fabric_work_flush();
 	WARN_ON(driver_for_each_device(&mock_fabric_pci_driver.driver, NULL, NULL,
-				       mock_fabric_unbind_functions));
+				       mock_fabric_unbind_functions_of));
 	pci_lock_rescan_remove();
 	pci_unregister_driver(&mock_fabric_pci_driver);
 	pci_unlock_rescan_remove();

@@ -374,10 +374,36 @@ def test_the_segment_goes_and_comes_with_the_module(lab):
         assert [bdf(lab, pf) for pf in PFS] == addresses
 
 
-def test_one_bridge_is_unbound_and_bound(lab):
-    bridge = lab.guest("basename $(ls -d /sys/bus/pci/drivers/mock-accel-fabric/0000:* | head -n 1)"
-                       ).strip()
+@pytest.fixture
+def bridge(lab):
+    """The address of one that has two of the four cards."""
+    return lab.guest("basename $(ls -d /sys/bus/pci/drivers/mock-accel-fabric/0000:* | head -n 1)").strip()
+
+
+def test_one_bridge_is_unbound_and_bound(lab, bridge):
     lab.guest(f"echo {bridge} > /sys/bus/pci/drivers/mock-accel-fabric/unbind")
     assert len(names(lab)) == 2
     lab.guest(f"echo {bridge} > /sys/bus/pci/drivers/mock-accel-fabric/bind")
     eventually(lambda: names(lab) == PFS, "its devices are back")
+
+
+def test_a_bridge_with_live_vfs_is_removed_and_found_again(lab, bridge):
+    enable(lab, "mock0", 4)
+    lab.guest(f"echo 1 > /sys/bus/pci/devices/{bridge}/remove")
+    assert len(names(lab)) == 2
+    lab.guest("echo 1 > /sys/bus/pci/rescan")
+    eventually(lambda: names(lab) == PFS, "its devices are back")
+    assert "4 devices as given" in lab.guest("mock-device-workload verify --size 4096")
+
+
+def test_a_reset_of_a_bridge_is_as_one_of_all_that_is_behind_it(lab, bridge):
+    """It takes their configuration from them: they go, and come back as new ones."""
+    enable(lab, "mock0", 4)
+    assert lab.set_attribute("mock1", "owner", CLAIM) == (0, "")
+    with lab.uevents() as uevents:
+        lab.guest(f"echo 1 > /sys/bus/pci/devices/{bridge}/reset")
+        eventually(lambda: names(lab) == PFS, "the VFs are gone, and the cards are there")
+        eventually(lambda: re.search(r"^ACTION=add\nDEVPATH=\S+/mock1$", uevents(), re.MULTILINE),
+                   "a new card")
+    assert lab.attribute("mock1", "owner") == ""
+    assert "4 devices as given" in lab.guest("mock-device-workload verify --size 4096")
