@@ -51,6 +51,10 @@ class Engine::Job final : public Workplace {
     return std::unexpected(Stop::no_memory);
   }
 
+  Step copy_in_machine(std::uint64_t from, std::uint64_t to, std::span<std::byte> buffer) override {
+    return request([&](pci::MachineMemory& memory) { return memory.copy(from, to, buffer); });
+  }
+
   std::expected<std::span<const std::byte>, Stop> look(std::uint64_t offset,
                                                        std::size_t count) override {
     if (const auto bytes = memory_->look(offset, count)) return *bytes;

@@ -87,6 +87,9 @@ Moved copy_in(const Place& from, const Place& to, bool flips, Workplace& workpla
 /// Into the machine's memory.
 Moved copy_out(const Place& from, const Place& to, bool flips, Workplace& workplace,
                std::span<std::byte> buffer) {
+  if (!from.in_device && !flips) {
+    return all_of(workplace.copy_in_machine(from.address, to.address, buffer), buffer);
+  }
   auto data = view(from, workplace, buffer);
   if (!data) return std::unexpected(data.error());
   if (flips) {

@@ -34,6 +34,10 @@ class Workplace {
   [[nodiscard]] virtual Step may_go_on() = 0;
   [[nodiscard]] virtual Step read(const Place& from, std::span<std::byte> into) = 0;
   [[nodiscard]] virtual Step write(const Place& to, std::span<const std::byte> data) = 0;
+  /// Copies as many bytes as `buffer` has from one of the machine's addresses to another, through
+  /// the buffer where it can't be done at once.
+  [[nodiscard]] virtual Step copy_in_machine(std::uint64_t from, std::uint64_t to,
+                                             std::span<std::byte> buffer) = 0;
   /// Device memory itself, where it need not be copied twice: what of the `count` bytes from
   /// `offset` on lies in one piece, at least 1 byte. It stays.
   [[nodiscard]] virtual std::expected<std::span<const std::byte>, Stop> look(std::uint64_t offset,

@@ -64,6 +64,13 @@ class MachineMemory {
   [[nodiscard]] virtual Result<void> read(std::uint64_t address, std::span<std::byte> into) = 0;
   [[nodiscard]] virtual Result<void> write(std::uint64_t address,
                                            std::span<const std::byte> data) = 0;
+  /// Copies as many bytes as `buffer` has from one range to another, which does not overlap it: at
+  /// once where it can, else through the buffer.
+  [[nodiscard]] virtual Result<void> copy(std::uint64_t from, std::uint64_t to,
+                                          std::span<std::byte> buffer) {
+    if (auto done = read(from, buffer); !done) return done;
+    return write(to, buffer);
+  }
 };
 
 /// An error that a function tells its root port of (PCIe 6.0 §6.2.2).

@@ -65,4 +65,8 @@ Result<void> DirectDevice::write(std::uint64_t address, std::span<const std::byt
   return client_->dma_write(vfio_user::GuestAddress{address}, data);
 }
 
+Result<void> DirectDevice::copy(std::uint64_t from, std::uint64_t to, std::span<std::byte> buffer) {
+  return client_->dma_copy(vfio_user::GuestAddress{from}, vfio_user::GuestAddress{to}, buffer);
+}
+
 }  // namespace mockdev::server

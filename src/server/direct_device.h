@@ -34,6 +34,7 @@ class DirectDevice final : public vfio_user::Device,
   void interrupt(std::uint16_t vector, const pci::Message& message) override;
   Result<void> read(std::uint64_t address, std::span<std::byte> into) override;
   Result<void> write(std::uint64_t address, std::span<const std::byte> data) override;
+  Result<void> copy(std::uint64_t from, std::uint64_t to, std::span<std::byte> buffer) override;
 
   // VFIO's numbers (linux/vfio.h): BARs, ROM, config space, VGA; INTx, MSI, MSI-X, error, request.
   static constexpr std::size_t kRegions = 9;

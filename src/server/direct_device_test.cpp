@@ -2,6 +2,8 @@
 #include "server/direct_device.h"
 
 #include <cstring>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -71,10 +73,16 @@ class RecordingClient final : public vfio_user::Client {
     std::memcpy(memory.data(), data.data(), data.size());
     return {};
   }
+  Result<void> dma_copy(vfio_user::GuestAddress from, vfio_user::GuestAddress to,
+                        std::span<std::byte> buffer) override {
+    copied.emplace_back(from, to, buffer.size());
+    return {};
+  }
 
   static constexpr vfio_user::GuestAddress kMemory{0x1'0000'0000};
   std::vector<std::byte> memory = std::vector<std::byte>(2);
   std::vector<std::pair<std::uint32_t, std::uint32_t>> triggered;
+  std::vector<std::tuple<vfio_user::GuestAddress, vfio_user::GuestAddress, std::size_t>> copied;
 };
 
 TEST(DirectDevice, ShowsBarsAndConfigSpaceAsRegions) {
@@ -137,6 +145,9 @@ TEST(DirectDevice, ReachesTheMemoryOfTheClientThatIsConnected) {
   EXPECT_TRUE(function.machine_memory->read(0x1'0000'0000, read));
   EXPECT_EQ(read, bytes({1, 2}));
   EXPECT_FALSE(function.machine_memory->read(0x2'0000'0000, read));
+  EXPECT_TRUE(function.machine_memory->copy(0x1000, 0x3000, read));
+  EXPECT_THAT(client.copied, ElementsAre(std::tuple(vfio_user::GuestAddress{0x1000},
+                                                    vfio_user::GuestAddress{0x3000}, 2U)));
   device.disconnected();
   EXPECT_EQ(function.machine_memory, nullptr);
 }

@@ -48,6 +48,12 @@ class Client {
   /// the data is sent without waiting for a reply.
   [[nodiscard]] virtual Result<void> dma_write(GuestAddress to,
                                                std::span<const std::byte> data) = 0;
+
+  /// Copies as many bytes as `buffer` has from one range of client memory to another, which does
+  /// not overlap it, under the same rules: at once where both came with a descriptor, else through
+  /// the buffer.
+  [[nodiscard]] virtual Result<void> dma_copy(GuestAddress from, GuestAddress to,
+                                              std::span<std::byte> buffer) = 0;
 };
 
 /// A device, as seen through regions and interrupts. Calls come from the one thread that serves

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <limits>
 #include <mutex>
 #include <utility>
@@ -241,6 +242,13 @@ Result<DmaMap::Step> transfer_all(GuestAddress address, std::size_t size, Transf
   return DmaMap::Step{.bytes = size, .by_message = false};
 }
 
+/// Two addresses of the client may be one memory, but not by one mapping of it.
+bool overlap(std::span<const std::byte> one, std::span<const std::byte> other) {
+  const std::less<> before;
+  return before(one.data(), other.data() + other.size()) &&
+         before(other.data(), one.data() + one.size());
+}
+
 Result<DmaMap::Step> copy_mapped(GuestAddress address, std::span<const std::byte> from,
                                  std::span<std::byte> to) {
   // The lock that each copy takes and lets go also orders them: who sees a completion record sees
@@ -274,6 +282,21 @@ Result<DmaMap::Step> DmaMap::write(GuestAddress to, std::span<const std::byte> d
     return ::pwrite(piece->fd, data.data() + done, piece->size - done,
                     piece->offset + static_cast<off_t>(done));
   });
+}
+
+Result<std::size_t> DmaMap::copy(GuestAddress from, GuestAddress to, std::size_t size) const {
+  const auto lock = lock_for_copy();
+  const auto source = piece(from, size, kDmaRead);
+  if (!source) return std::unexpected(source.error());
+  const auto target = piece(to, size, kDmaWrite);
+  if (!target) return std::unexpected(target.error());
+  const std::size_t both = std::min(source->mapped.size(), target->mapped.size());
+  const auto data = source->mapped.first(both);
+  const auto into = target->mapped.first(both);
+  if (both == 0 || overlap(data, into)) return 0;
+  const auto done = copy_mapped(from, data, into);
+  if (!done) return std::unexpected(done.error());
+  return both;
 }
 
 std::size_t DmaMap::size() const {

@@ -67,6 +67,12 @@ class DmaMap {
   [[nodiscard]] Result<Step> read(GuestAddress from, std::span<std::byte> into) const;
   [[nodiscard]] Result<Step> write(GuestAddress to, std::span<const std::byte> data) const;
 
+  /// Copies the start of one range of client memory to another, as read() and write() would one
+  /// after the other, and gives how many bytes. 0: this can't be done at once, as the start of one
+  /// of them is not mapped in this process, or they overlap.
+  [[nodiscard]] Result<std::size_t> copy(GuestAddress from, GuestAddress to,
+                                         std::size_t size) const;
+
   [[nodiscard]] std::size_t size() const;
 
  private:

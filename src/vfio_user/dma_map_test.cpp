@@ -272,6 +272,38 @@ TEST_F(DmaMapTest, AMappingAllowsWhatTheMapDoes) {
   EXPECT_THAT(map_.write(GuestAddress{0}, buffer).error().message, HasSubstr("may not be written"));
 }
 
+TEST_F(DmaMapTest, MappedMemoryIsCopiedAtOnce) {
+  ASSERT_EQ(add(map_request(0, 2 * kPage), sealed_memory_file(2 * kPage)), 0);
+  ASSERT_EQ(add(map_request(0x10000, kPage), sealed_memory_file(kPage)), 0);
+  ASSERT_TRUE(map_.write(GuestAddress{8}, text("hello")));
+  EXPECT_EQ(map_.copy(GuestAddress{8}, GuestAddress{0x10000 + kPage - 5}, 5), 5U);
+  Bytes back(5);
+  ASSERT_TRUE(map_.read(GuestAddress{0x10000 + kPage - 5}, back));
+  EXPECT_EQ(back, text("hello"));
+  EXPECT_EQ(map_.copy(GuestAddress{0}, GuestAddress{0x10000}, 2 * kPage), kPage) << "its map's end";
+  EXPECT_EQ(map_.copy(GuestAddress{0}, GuestAddress{kPage}, kPage), kPage);
+  EXPECT_EQ(map_.copy(GuestAddress{0}, GuestAddress{kPage - 1}, kPage), 0U) << "they overlap";
+  EXPECT_EQ(map_.copy(GuestAddress{kPage - 1}, GuestAddress{0}, kPage), 0U) << "they overlap";
+}
+
+TEST_F(DmaMapTest, OtherMemoryIsNotCopiedAtOnce) {
+  ASSERT_EQ(add(map_request(0, kPage), sealed_memory_file(kPage)), 0);
+  ASSERT_EQ(add(map_request(kPage, kPage), memory_file(kPage)), 0);
+  ASSERT_EQ(add(map_request(2 * kPage, kPage)), 0);
+  ASSERT_EQ(add(map_request(3 * kPage, kPage, protocol::kDmaRead), sealed_memory_file(kPage)), 0);
+  ASSERT_EQ(add(map_request(4 * kPage, kPage, protocol::kDmaWrite), sealed_memory_file(kPage)), 0);
+  const auto copied = [this](std::uint64_t from, std::uint64_t to) {
+    return map_.copy(GuestAddress{from * kPage}, GuestAddress{to * kPage}, 8);
+  };
+  EXPECT_EQ(copied(0, 1), 0U);
+  EXPECT_EQ(copied(1, 0), 0U);
+  EXPECT_EQ(copied(0, 2), 0U);
+  EXPECT_EQ(copied(3, 0), 8U);
+  EXPECT_EQ(copied(0, 3).error().message, "client memory at 0x3000 may not be written");
+  EXPECT_EQ(copied(4, 0).error().message, "client memory at 0x4000 may not be read");
+  EXPECT_EQ(copied(0, 9).error().message, "client memory at 0x9000 is not mapped");
+}
+
 TEST_F(DmaMapTest, ASealedFileMustBeLongEnough) {
   EXPECT_EQ(add(map_request(0, kPage + 1), sealed_memory_file(kPage)), EINVAL);
   EXPECT_EQ(add(map_request(0, kPage, kReadWrite, 1), sealed_memory_file(kPage)), EINVAL);

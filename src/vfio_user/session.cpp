@@ -404,6 +404,21 @@ Result<void> Session::dma_write(GuestAddress to, std::span<const std::byte> data
   return {};
 }
 
+Result<void> Session::dma_copy(GuestAddress from, GuestAddress to, std::span<std::byte> buffer) {
+  while (!buffer.empty()) {
+    const auto copied = maps_.copy(from, to, buffer.size());
+    if (!copied) return std::unexpected(copied.error());
+    if (*copied == 0) {
+      if (auto read = dma_read(from, buffer); !read) return read;
+      return dma_write(to, buffer);
+    }
+    from = GuestAddress{static_cast<std::uint64_t>(from) + *copied};
+    to = GuestAddress{static_cast<std::uint64_t>(to) + *copied};
+    buffer = buffer.subspan(*copied);
+  }
+  return {};
+}
+
 /// The thread that serves the client is the one that would receive the reply.
 Result<void> Session::may_wait(GuestAddress address) const {
   if (std::this_thread::get_id() != serving_thread_.load()) return {};

@@ -53,6 +53,8 @@ class Session final : public Client {
   void trigger(std::uint32_t index, std::uint32_t vector) override;
   [[nodiscard]] Result<void> dma_read(GuestAddress from, std::span<std::byte> into) override;
   [[nodiscard]] Result<void> dma_write(GuestAddress to, std::span<const std::byte> data) override;
+  [[nodiscard]] Result<void> dma_copy(GuestAddress from, GuestAddress to,
+                                      std::span<std::byte> buffer) override;
 
  private:
   /// A row of the table of commands.

@@ -367,6 +367,26 @@ TEST_F(ServedTest, MemoryWithADescriptorIsCopiedAtOnce) {
   EXPECT_FALSE(device_.client()->dma_read(GuestAddress{0x2ffe}, back));
 }
 
+TEST_F(ServedTest, MemoryIsCopiedWithinTheClient) {
+  const UniqueFd mapped = testing::sealed_memory_file(0x2000);
+  const UniqueFd unsealed = testing::memory_file(0x1000);
+  map(0x1000, 0x2000, mapped);
+  map(0x3000, 0x1000, unsealed);
+  const auto copied = [&](std::uint64_t from, std::uint64_t to) {
+    EXPECT_TRUE(device_.client()->dma_write(GuestAddress{from}, text("abcd")));
+    Bytes buffer(4);
+    EXPECT_TRUE(device_.client()->dma_copy(GuestAddress{from}, GuestAddress{to}, buffer));
+    EXPECT_TRUE(device_.client()->dma_read(GuestAddress{to}, buffer));
+    return buffer;
+  };
+  EXPECT_EQ(copied(0x1010, 0x2010), text("abcd"));
+  EXPECT_EQ(copied(0x1020, 0x2ffe), text("abcd")) << "which is mapped in part";
+  EXPECT_EQ(copied(0x3010, 0x1030), text("abcd")) << "from what is not mapped";
+  Bytes buffer(4);
+  EXPECT_FALSE(device_.client()->dma_copy(GuestAddress{0x1010}, GuestAddress{0x3ffe}, buffer));
+  EXPECT_FALSE(device_.client()->dma_copy(GuestAddress{0}, GuestAddress{0x1010}, buffer));
+}
+
 /// A client that has 64 KiB of memory without a descriptor, and the device's reads of it.
 class RemoteTest : public ServedTest {
  protected:
