@@ -51,6 +51,24 @@ void check_agent(const json& pod, Report& report) {
                                     text_at(pod, {"metadata", "name"}))});
 }
 
+/// There is no pod: perhaps since something keeps a DaemonSet from making them.
+void report_no_agents(const ClusterView& view, Report& report) {
+  std::string found = "there is none";
+  std::string remedy = kApply;
+  if (view.daemon_sets && !view.daemon_sets->empty()) {
+    const json& set = view.daemon_sets->front();
+    const int wanted = set.value("/status/desiredNumberScheduled"_json_pointer, 0);
+    found = wanted > 0
+                ? fmt::format("{} has made none of the {} that it wants", name_of(set), wanted)
+                : fmt::format("{} finds no node for one", name_of(set));
+    remedy =
+        fmt::format("kubectl -n {} describe daemonset {} says what is in the way",
+                    text_at(set, {"metadata", "namespace"}), text_at(set, {"metadata", "name"}));
+  }
+  report.add(Severity::error, "node agents", found,
+             {.needed = "a node agent on each node with accelerators", .remedy = remedy});
+}
+
 /// Nodes that slices name, whose devices nobody hands out.
 std::set<std::string> nodes_of_slices(const ClusterView& view) {
   std::set<std::string> nodes;
@@ -96,8 +114,7 @@ void check_agents(const ClusterView& view, Report& report) {
     check_agent(pod, report);
   }
   if (agents.empty()) {
-    report.add(Severity::error, "node agents", "there is none",
-               {.needed = "a node agent on each node with accelerators", .remedy = kApply});
+    report_no_agents(view, report);
     return;
   }
   for (const auto& [node, count] : agents) {
@@ -178,9 +195,7 @@ void check_versions(const ClusterView& view, Report& report) {
 }
 
 void check_installations(const ClusterView& view, Report& report) {
-  const Objects sets = list(view.api, {.group = "apps", .version = "v1", .plural = "daemonsets"},
-                            {.label_selector = view.settings.selector});
-  const auto* const all = objects_or_note(sets, report, "list daemonsets");
+  const auto* const all = objects_or_note(view.daemon_sets, report, "list daemonsets");
   if (all == nullptr) return;
   std::vector<std::string> installations;
   for (const json& set : *all) {

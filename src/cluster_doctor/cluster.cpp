@@ -43,15 +43,18 @@ Objects list_slices(kube::Api& api, const ClusterSettings& settings,
 }
 
 ClusterView look(kube::Api& api, const ClusterSettings& settings, kube::ServerVersion server) {
-  ClusterView view{.api = api,
-                   .settings = settings,
-                   .server = std::move(server),
-                   .resource_api = kube::resource_api_version(api),
-                   .nodes = list(api, {.version = "v1", .plural = "nodes"}),
-                   .modules = list_modules(api),
-                   .pods = {},
-                   .slices = {},
-                   .reports = {}};
+  ClusterView view{
+      .api = api,
+      .settings = settings,
+      .server = std::move(server),
+      .resource_api = kube::resource_api_version(api),
+      .nodes = list(api, {.version = "v1", .plural = "nodes"}),
+      .modules = list_modules(api),
+      .pods = {},
+      .daemon_sets = list(api, {.group = "apps", .version = "v1", .plural = "daemonsets"},
+                          {.label_selector = settings.selector}),
+      .slices = {},
+      .reports = {}};
   drop_simulated(settings, view.nodes);
   view.pods = list_pods(api, settings, view.modules);
   view.slices = list_slices(api, settings, view.resource_api);

@@ -46,7 +46,10 @@ json pod(const std::string& name, const std::string& component, const std::strin
 }
 
 json daemon_set(const std::string& name) {
-  return {{"metadata", {{"name", name}, {"labels", {{"app.kubernetes.io/name", "mock-device"}}}}}};
+  return {{"metadata",
+           {{"namespace", "mock-device"},
+            {"name", name},
+            {"labels", {{"app.kubernetes.io/name", "mock-device"}}}}}};
 }
 
 json slice(const std::string& name, int generation, int count, const std::string& pool = "node0",
@@ -192,6 +195,21 @@ TEST_F(ClusterDoctor, SeesGatesThatSomebodyClosed) {
   api_.texts["/metrics"] =
       "kubernetes_feature_enabled{name=\"DynamicResourceAllocation\",stage=\"BETA\"} 0\n";
   EXPECT_EQ(finding("cluster.gates").severity, Severity::error);
+}
+
+TEST_F(ClusterDoctor, MissesAKubelet) {
+  const auto become = [this](const std::string& status, const std::string& reason) {
+    change(kNodes.named("node0"),
+           {{"status",
+             {{"conditions", {{{"type", "Ready"}, {"status", status}, {"reason", reason}}}}}}});
+  };
+  become("True", "KubeletReady");
+  EXPECT_EQ(finding("cluster.nodes").severity, Severity::ok);
+  become("Unknown", "NodeStatusNeverUpdated");
+  EXPECT_EQ(finding("cluster.nodes").severity, Severity::ok);
+  become("Unknown", "NodeStatusUnknown");
+  EXPECT_EQ(finding("cluster.nodes").severity, Severity::warning);
+  EXPECT_EQ(finding("cluster.nodes").found, "is not ready: NodeStatusUnknown");
 }
 
 TEST_F(ClusterDoctor, ComparesKubeletsWithTheServer) {
@@ -387,6 +405,14 @@ TEST_F(ClusterDoctor, WantsPrivilegedNamespaces) {
   change({.version = "v1", .plural = "namespaces", .name = "mock-device"},
          {{"metadata", {{"labels", {{"pod-security.kubernetes.io/enforce", "baseline"}}}}}});
   EXPECT_EQ(finding("cluster.pod-security").severity, Severity::error);
+  // With which there is no pod to begin with.
+  remove(kPods.named("agent-0"));
+  change(kDaemonSets.named("agent"), {{"status", {{"desiredNumberScheduled", 2}}}});
+  EXPECT_EQ(finding("cluster.pod-security").severity, Severity::error);
+  EXPECT_EQ(finding("cluster.agents").found,
+            "mock-device/agent has made none of the 2 that it wants");
+  EXPECT_THAT(finding("cluster.agents").advice.remedy,
+              HasSubstr("kubectl -n mock-device describe daemonset agent"));
 }
 
 TEST_F(ClusterDoctor, AcceptsAModuleThatIsLoaded) {
@@ -431,12 +457,12 @@ TEST_F(ClusterDoctor, KnowsAgentsThatAModuleRuns) {
                                       {"app.kubernetes.io/component", nullptr},
                                       {"kmm.node.kubernetes.io/module.name", "mock-accel"},
                                       {"kmm.node.kubernetes.io/role", "dra"}}}}}});
-  EXPECT_EQ(finding("cluster.agents").found, "there is none");
+  EXPECT_EQ(finding("cluster.agents").found, "mock-device/agent finds no node for one");
   put_module({{{"regexp", ".*"}, {"containerImage", "x"}}},
              {{"spec", {{"dra", {{"driverName", "mock-accel.example.com"}}}}}});
   EXPECT_EQ(finding("cluster.agents").severity, Severity::ok);
   change(kModules.named("mock-accel"), {{"spec", {{"dra", {{"driverName", "gpu.example.com"}}}}}});
-  EXPECT_EQ(finding("cluster.agents").found, "there is none");
+  EXPECT_EQ(finding("cluster.agents").found, "mock-device/agent finds no node for one");
 }
 
 TEST_F(ClusterDoctor, NamesTheRightsThatItLacksItself) {

@@ -173,6 +173,12 @@ void check_pod_security(const ClusterView& view, Report& report) {
       if (is_agent(pod)) namespaces.insert(text_at(pod, {"metadata", "namespace"}));
     }
   }
+  // Where agents should be and may not.
+  if (view.daemon_sets) {
+    for (const json& set : *view.daemon_sets) {
+      namespaces.insert(text_at(set, {"metadata", "namespace"}));
+    }
+  }
   for (const std::string& name : namespaces) {
     if (!check_namespace(view.api, name, report)) return;
   }

@@ -44,6 +44,7 @@ struct ClusterView {
   Objects nodes;                              ///< all but simulated ones
   Objects modules;                            ///< of Kernel Module Management, in all namespaces
   Objects pods;                               ///< of mock-device
+  Objects daemon_sets;                        ///< of mock-device
   Objects slices;                             ///< of this driver, without those of simulated nodes
   std::vector<AgentReport> reports;
 };
