@@ -178,8 +178,8 @@ int mock_fabric_segment_add(struct mock_fabric *fabric, int wanted)
 
 /*
  * Without the lock of rescans: a port's driver takes one of its own when it is bound, and takes
- * that of rescans with its own held when a card comes or goes. One that a rescan has found before,
- * which sets match_driver, must not be added twice.
+ * that of rescans with its own held when a card comes or goes. One that a rescan has added before,
+ * and that has its driver, must not be added twice.
  */
 static void mock_fabric_bind_ports(struct pci_bus *root)
 {
@@ -188,7 +188,7 @@ static void mock_fabric_bind_ports(struct pci_bus *root)
 	for (slot = 0; slot <= PCI_SLOT(U8_MAX); slot++) {
 		struct pci_dev *port = pci_get_slot(root, PCI_DEVFN(slot, 0));
 
-		if (port && !port->match_driver)
+		if (port && !READ_ONCE(port->dev.driver))
 			pci_bus_add_device(port);
 		pci_dev_put(port);
 	}
