@@ -94,6 +94,7 @@ struct mock_fabric *mock_fabric_of_bridge(struct pci_dev *pdev);
 
 /* segment.c */
 int mock_fabric_segment_add(struct mock_fabric *fabric, int wanted);
+void mock_fabric_with_segment(struct pci_dev *pdev, void (*todo)(struct mock_fabric *fabric));
 void mock_fabric_segment_bind(struct pci_dev *pdev);
 void mock_fabric_segment_unbind(struct mock_fabric *fabric);
 void mock_fabric_segment_remove(struct mock_fabric *fabric);

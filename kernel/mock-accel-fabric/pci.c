@@ -186,13 +186,7 @@ static void mock_fabric_reset_prepare(struct pci_dev *pdev)
  */
 static void mock_fabric_unbind_functions(struct pci_dev *pdev)
 {
-	struct mock_fabric *fabric;
-
-	device_lock(&pdev->dev);
-	fabric = mock_fabric_of_bridge(pdev);
-	if (fabric)
-		mock_fabric_segment_unbind(fabric);
-	device_unlock(&pdev->dev);
+	mock_fabric_with_segment(pdev, mock_fabric_segment_unbind);
 }
 
 static void mock_fabric_probe_again(struct pci_dev *pdev)

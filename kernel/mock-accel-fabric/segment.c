@@ -181,8 +181,9 @@ int mock_fabric_segment_add(struct mock_fabric *fabric, int wanted)
  * that of rescans with its own held when a card comes or goes. One that a rescan has added before,
  * and that has its driver, must not be added twice.
  */
-static void mock_fabric_bind_ports(struct pci_bus *root)
+static void mock_fabric_bind_ports(struct mock_fabric *fabric)
 {
+	struct pci_bus *root = pci_host_bridge_from_priv(fabric)->bus;
 	unsigned int slot;
 
 	for (slot = 0; slot <= PCI_SLOT(U8_MAX); slot++) {
@@ -194,20 +195,20 @@ static void mock_fabric_bind_ports(struct pci_bus *root)
 	}
 }
 
-static void mock_fabric_bind_cards(struct pci_bus *root)
+static void mock_fabric_bind_cards(struct mock_fabric *fabric)
 {
-	pci_bus_add_devices(root);
+	pci_bus_add_devices(pci_host_bridge_from_priv(fabric)->bus);
 }
 
 /* With the segment of a bridge, if it still has one. */
-static void mock_fabric_with_segment(struct pci_dev *pdev, void (*todo)(struct pci_bus *root))
+void mock_fabric_with_segment(struct pci_dev *pdev, void (*todo)(struct mock_fabric *fabric))
 {
 	struct mock_fabric *fabric;
 
 	device_lock(&pdev->dev);
 	fabric = mock_fabric_of_bridge(pdev);
 	if (fabric)
-		todo(pci_host_bridge_from_priv(fabric)->bus);
+		todo(fabric);
 	device_unlock(&pdev->dev);
 }
 

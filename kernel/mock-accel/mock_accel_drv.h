@@ -186,8 +186,8 @@ struct mock_engine {
  * @resetting: a reset is under way: see mock_lock()
  * @reset_lock: of a PF, also for its VFs: held through a reset of one of them
  * @vfs: of a PF: its VFs that this driver drives. Under its @reset_lock
- * @vfs_leaving: of a PF: its VFs are about to be removed, and nobody gets one any more. Changes
- *	under @reset_lock and the @lock of each VF
+ * @vfs_leaving: of a PF: its VFs are about to be removed, and nobody gets one any more. Becomes
+ *	true under @reset_lock and the @lock of each VF, and false when none is left
  * @sibling: place of a VF in @vfs of @pf
  * @resetter: of a PF: the task that resets it, and its VFs with it
  * @reset_with_pf: this VF is being reset with its PF. Under the PCI device's lock
