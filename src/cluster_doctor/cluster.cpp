@@ -134,12 +134,17 @@ bool is_agent(const json& pod) {
          text_at(pod, {"metadata", "labels", kKmmRole}) == kKmmDriverRole;
 }
 
+const json* ready_condition(const json& object) {
+  const json* const conditions = member(object, {"status", "conditions"});
+  if (conditions == nullptr || !conditions->is_array()) return nullptr;
+  const auto found = std::ranges::find_if(
+      *conditions, [](const json& condition) { return text_at(condition, {"type"}) == "Ready"; });
+  return found == conditions->end() ? nullptr : &*found;
+}
+
 bool is_ready(const json& pod) {
-  const json* const conditions = member(pod, {"status", "conditions"});
-  if (conditions == nullptr || !conditions->is_array()) return false;
-  return std::ranges::any_of(*conditions, [](const json& condition) {
-    return text_at(condition, {"type"}) == "Ready" && text_at(condition, {"status"}) == "True";
-  });
+  const json* const condition = ready_condition(pod);
+  return condition != nullptr && text_at(*condition, {"status"}) == "True";
 }
 
 AgentReport ask_agent(kube::Api& api, const json& pod) {

@@ -413,6 +413,8 @@ TEST_F(ClusterDoctor, WantsPrivilegedNamespaces) {
             "mock-device/agent has made none of the 2 that it wants");
   EXPECT_THAT(finding("cluster.agents").advice.remedy,
               HasSubstr("kubectl -n mock-device describe daemonset agent"));
+  change(kDaemonSets.named("agent"), {{"status", {{"desiredNumberScheduled", 0}}}});
+  EXPECT_EQ(finding("cluster.agents").found, "mock-device/agent finds no node for one");
 }
 
 TEST_F(ClusterDoctor, AcceptsAModuleThatIsLoaded) {
@@ -451,18 +453,19 @@ TEST_F(ClusterDoctor, WantsAModuleToTolerateCordons) {
 }
 
 TEST_F(ClusterDoctor, KnowsAgentsThatAModuleRuns) {
+  remove(kDaemonSets.named("agent"));
   change(kPods.named("agent-0"), {{"metadata",
                                    {{"labels",
                                      {{"app.kubernetes.io/name", nullptr},
                                       {"app.kubernetes.io/component", nullptr},
                                       {"kmm.node.kubernetes.io/module.name", "mock-accel"},
                                       {"kmm.node.kubernetes.io/role", "dra"}}}}}});
-  EXPECT_EQ(finding("cluster.agents").found, "mock-device/agent finds no node for one");
+  EXPECT_EQ(finding("cluster.agents").found, "there is none");
   put_module({{{"regexp", ".*"}, {"containerImage", "x"}}},
              {{"spec", {{"dra", {{"driverName", "mock-accel.example.com"}}}}}});
   EXPECT_EQ(finding("cluster.agents").severity, Severity::ok);
   change(kModules.named("mock-accel"), {{"spec", {{"dra", {{"driverName", "gpu.example.com"}}}}}});
-  EXPECT_EQ(finding("cluster.agents").found, "mock-device/agent finds no node for one");
+  EXPECT_EQ(finding("cluster.agents").found, "there is none");
 }
 
 TEST_F(ClusterDoctor, NamesTheRightsThatItLacksItself) {

@@ -16,7 +16,6 @@ namespace {
 using doctor::compatibility;
 using doctor::FeatureGate;
 using doctor::find_version;
-using kube::member;
 using kube::text_at;
 
 /// Whether each feature gate is open, from the API server's metrics.
@@ -92,19 +91,14 @@ void check_runtime(const std::string& node, const std::string& runtime, Report& 
 
 /// One whose kubelet has never said anything is nobody's to expect.
 void check_readiness(const std::string& name, const json& node, Report& report) {
-  const json* const conditions = member(node, {"status", "conditions"});
-  if (conditions == nullptr || !conditions->is_array()) return;
-  for (const json& condition : *conditions) {
-    const std::string reason = text_at(condition, {"reason"});
-    if (text_at(condition, {"type"}) != "Ready" || text_at(condition, {"status"}) == "True" ||
-        reason == "NodeStatusNeverUpdated") {
-      continue;
-    }
-    report.add(
-        Severity::warning, name, fmt::format("is not ready: {}", reason),
-        {.needed = "a node whose kubelet answers",
-         .remedy = fmt::format("kubectl describe node {}; of a lab: mock-device repair", name)});
-  }
+  const json* const condition = ready_condition(node);
+  if (condition == nullptr || text_at(*condition, {"status"}) == "True") return;
+  const std::string reason = text_at(*condition, {"reason"});
+  if (reason == "NodeStatusNeverUpdated") return;
+  report.add(
+      Severity::warning, name, fmt::format("is not ready: {}", reason),
+      {.needed = "a node whose kubelet answers",
+       .remedy = fmt::format("kubectl describe node {}; of a lab: mock-device repair", name)});
 }
 
 void check_node(const ClusterView& view, const json& node, Report& report) {

@@ -80,6 +80,8 @@ void report_unasked(Report& report, const std::string& right, const kube::ApiErr
 /// Whether a pod is a node agent; the others are controllers.
 [[nodiscard]] bool is_agent(const json& pod);
 [[nodiscard]] bool is_ready(const json& pod);
+/// What a node or pod says of its being ready; nullptr: nothing.
+[[nodiscard]] const json* ready_condition(const json& object);
 
 /// Asks the agent of a pod how its node is.
 [[nodiscard]] AgentReport ask_agent(kube::Api& api, const json& pod);
