@@ -17,13 +17,15 @@ say "programs"
 [ -f build/arm64/build.ninja ] || cmake --preset arm64 >/dev/null
 cmake --build --preset arm64 -j "${JOBS:-$(nproc)}" "$@"
 
-say "kernel modules"
-make -C kernel --no-print-directory ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- \
-	KDIR="$(scripts/arm64/tree.sh headers)/usr/src/linux-headers" BUILD="$PWD/build/arm64/modules" \
-	>build/arm64/modules.log 2>&1 || {
-	tail -n 20 build/arm64/modules.log >&2
-	exit 1
-}
+for kernel in 6.1 6.12; do
+	say "kernel modules for Linux $kernel"
+	make -C kernel --no-print-directory ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- \
+		KDIR="$(scripts/arm64/tree.sh headers $kernel)/usr/src/linux-headers" \
+		BUILD="$PWD/build/arm64/modules/$kernel" >build/arm64/modules.log 2>&1 || {
+		tail -n 20 build/arm64/modules.log >&2
+		exit 1
+	}
+done
 
 say "images"
 image() {

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Makes a folder of Debian packages that are unpacked and never configured, and prints its name. It is kept in
-# the cache, named by what it is made of. Needs no root. Usage: tree.sh sysroot|guest|qemu|headers
+# the cache, named by what it is made of. Needs no root.
+# Usage: tree.sh sysroot|qemu, tree.sh guest|headers 6.1|6.12
 set -eu
 here=$(dirname "$0")
 what=$1
-list=$here/$what-packages.txt
+kernel=${2:-}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mock-device
-name=arm64-$what-$(cat "$list" "$0" | sha256sum | cut -c1-16)
+name=arm64-$what${kernel:+-$kernel}-$(cat "$here"/*-packages.txt "$0" | sha256sum | cut -c1-16)
 tree=$cache/$name
-packages=$(grep -v -e '^#' -e '^$' "$list" | paste -sd,)
 
 sources() {
 	"$here/../debian-sources.sh"
@@ -25,6 +25,7 @@ unpack() {
 	architecture=$1
 	suite=$2
 	shift 2
+	packages=$(grep -v -e '^#' -e '^$' "$here/$what-packages.txt" | paste -sd,)
 	mmdebstrap --quiet --architectures="$architecture" --variant=extract --include="$packages" "$@" \
 		"$suite" "$work/tree" -
 }
@@ -40,8 +41,13 @@ make_sysroot() {
 	ln -sf /usr/bin/protoc /usr/bin/grpc_*_plugin "$work/tree/usr/bin/"
 }
 
+# Debian's own kernel has no version in its package's name.
 make_guest() {
-	sources | unpack arm64 bookworm
+	case $kernel in
+	6.1) image=linux-image-arm64 ;;
+	*) image=linux-image-$kernel-arm64 ;;
+	esac
+	sources | unpack arm64 bookworm --include="$image"
 }
 
 make_qemu() {
@@ -54,23 +60,24 @@ make_headers() {
 	sources >"$work/apt/sources.list"
 	: >"$work/apt/status"
 	private_apt() {
-		apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 \
+		apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User=root \
 			-o Dir::Etc::sourcelist="$work/apt/sources.list" -o Dir::Etc::sourceparts=- \
 			-o Dir::State::lists="$work/apt/lists" -o Dir::State::status="$work/apt/status" \
 			-o Dir::Cache="$work/apt" "$@"
 	}
 	private_apt update
-	kernel=$(basename "$("$here/tree.sh" guest)"/boot/vmlinuz-*)
-	release=${kernel#vmlinuz-}
-	(cd "$work/apt" && private_apt download "linux-headers-$release" \
-		"linux-headers-${release%-arm64}-common")
+	image=$(basename "$("$here/tree.sh" guest "$kernel")"/boot/vmlinuz-*)
+	release=${image#vmlinuz-}
+	common=${release%-arm64}
+	(cd "$work/apt" && private_apt download "linux-headers-$release" "linux-headers-$common-common")
 	for package in "$work"/apt/*.deb; do
 		dpkg-deb --extract "$package" "$work/tree"
 	done
-	# Both refer to where packages are installed.
+	# Both refer to where packages are installed. The programs that come with headers are this machine's own.
 	headers=$work/tree/usr/src
+	programs=$(dirname "$(readlink "$headers/linux-headers-$common-common/scripts")")
 	mkdir -p "$work/tree/usr/lib"
-	ln -s "/usr/lib/linux-kbuild-${release%-arm64}" "$work/tree/usr/lib/"
+	ln -s "/usr/lib/$(basename "$programs")" "$work/tree/usr/lib/"
 	sed -i "s#/usr/src#$tree/usr/src#" "$headers/linux-headers-$release/Makefile"
 	ln -sfn "linux-headers-$release" "$headers/linux-headers"
 }

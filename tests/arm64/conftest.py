@@ -17,9 +17,9 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes minutes, and runs with make test-all only")
 
 
-def tree(what):
+def tree(*what):
     """A folder of Debian's packages."""
-    done = subprocess.run([ROOT / "scripts" / "arm64" / "tree.sh", what], check=True, text=True,
+    done = subprocess.run([ROOT / "scripts" / "arm64" / "tree.sh", *what], check=True, text=True,
                           capture_output=True, timeout=PATIENCE)
     return Path(done.stdout.strip())
 
@@ -27,11 +27,6 @@ def tree(what):
 @pytest.fixture(scope="session")
 def sysroot():
     return tree("sysroot")
-
-
-@pytest.fixture(scope="session")
-def guest_tree():
-    return tree("guest")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An arm64 machine with accelerators on two NUMA nodes, for one shell script. It has no disk: what it needs is in its
-initramfs, and what it has to say comes over its serial port."""
+initramfs, and what it has to say comes over its serial port. Its kernel and what else it has of Debian are in a tree,
+the modules for that kernel in a folder of their own."""
 
 import os
 import shutil
@@ -30,7 +31,7 @@ poweroff -f
 """
 
 
-def initramfs(folder, guest_tree, script):
+def initramfs(folder, guest_tree, built_modules, script):
     """Packs it, and gives its path."""
     root = folder / "root"
     for place in ("bin", "lib", "usr/share/misc"):
@@ -51,7 +52,7 @@ def initramfs(folder, guest_tree, script):
     release = next((guest_tree / "boot").glob("vmlinuz-*")).name.removeprefix("vmlinuz-")
     modules = root / "lib/modules" / release
     modules.mkdir(parents=True)
-    for module in BUILT.glob("modules/kernel/*/*.ko"):
+    for module in built_modules.glob("kernel/*/*.ko"):
         shutil.copy2(module, modules / module.name)
     subprocess.run(["depmod", "-b", root, release], check=True, capture_output=True)
     (root / "script").write_text(script)
@@ -90,7 +91,7 @@ def command(qemu_tree, guest_tree, image, sockets):
             "-append", "console=ttyAMA0 quiet", *buses, *bridges]
 
 
-def run(folder, topology, qemu_tree, guest_tree, script):
+def run(folder, topology, qemu_tree, guest_tree, built_modules, script):
     """Boots the machine `node0` of a topology and gives what the script said."""
     sockets = folder / "s"
     sockets.mkdir()
@@ -99,7 +100,7 @@ def run(folder, topology, qemu_tree, guest_tree, script):
     try:
         eventually(lambda: len(list(sockets.glob("node0-numa*.sock"))) == 2, "the server's sockets")
         paths = sorted(sockets.glob("node0-numa*.sock"))
-        image = initramfs(folder, guest_tree, script)
+        image = initramfs(folder, guest_tree, built_modules, script)
         done = subprocess.run([*map(str, command(qemu_tree, guest_tree, image, paths))], text=True,
                               errors="replace", stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=PATIENCE, check=False)
