@@ -10,7 +10,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mock-device
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-vm image images chart arm64 test test-all test-kernel test-kernels unit test-matrix lint fuzz soak bench fresh format release bump install clean clean-cache
+.PHONY: help setup build demo demo-vm image images all-images lab-image chart arm64 test test-all test-kernel test-kernels unit test-matrix lint fuzz soak bench fresh format release bump install clean clean-cache
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,13 +36,15 @@ images: image ## that, the server's, and the kernel modules' for each kernel who
 	@for kdir in $(or $(KDIRS),$(wildcard /lib/modules/*/build)); do \
 		images/kmod/make "$$kdir" build/images || exit 1; done
 
+all-images: images lab-image arm64 ## all images, for amd64 and for arm64
+
 lab-image: build ## a container image in which a lab runs, build/images/mock-device-lab.tar
 	@images/lab/make build/$(PRESET) build/images/mock-device-lab.tar
 
 chart: setup ## the Helm chart, build/charts/mock-device-VERSION.tgz
 	@$(PYTHON) scripts/chart.py package
 
-arm64: build ## programs and kernel modules for arm64, into build/arm64, and images
+arm64: build ## programs and kernel modules for arm64, into build/arm64, and their images
 	@scripts/arm64.sh
 
 test: build ## what every change has to pass; ends with one line of counts
@@ -88,8 +90,8 @@ fresh: setup ## make demo and make test in a new, bare Debian 12 tree (root)
 format: setup ## format all C++ files
 	@git ls-files 'src/*.h' 'src/*.cpp' 'tests/*.cpp' 'bench/*.cpp' | xargs clang-format-19 -i
 
-release: build ## what a release consists of, into build/dist; SNAPSHOT=1: of whatever is there
-	@$(PYTHON) scripts/release.py $(if $(SNAPSHOT),--snapshot)
+release: arm64 ## what a release consists of, into build/dist; SNAPSHOT=1: of whatever is there
+	@$(PYTHON) scripts/release.py --arm64 $(if $(SNAPSHOT),--snapshot)
 
 bump: ## give all components another version: make bump VERSION=0.2.0
 	@$(PYTHON) scripts/bump.py $(VERSION)

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes what a release consists of, in build/dist/VERSION, from what is committed.
 
-    scripts/release.py [--snapshot]
+    scripts/release.py [--snapshot] [--arm64]
 
 A release is made of a clean tree and has its date in the changelog. --snapshot makes the same files of
-whatever is there. It takes a built build/release, as `make release` sees to.
+whatever is there. It takes a built build/release, and for images for arm64 build/arm64, as `make release` sees to.
 """
 
 import argparse
@@ -61,15 +61,22 @@ def packages():
     shutil.rmtree(DIST / "cpack")
 
 
-def image(recipe, program, *others):
+def image(recipe, program, *others, build=BUILD, architecture=sbom.THIS_ARCHITECTURE, environment=None):
     """By images/`recipe`. `others` are the programs that it takes along."""
-    programs = [BUILD / "bin" / one for one in (program, *others)]
-    name = f"{program}-{VERSION}-{sbom.ARCHITECTURE}"
+    environment = os.environ | (environment or {})
+    programs = [build / "bin" / one for one in (program, *others)]
+    name = f"{program}-{VERSION}-{architecture}"
     file = DIST / f"{name}.tar"
-    run(ROOT / "images" / recipe / "make", programs[0], file)
+    run(ROOT / "images" / recipe / "make", programs[0], file, env=environment)
     (DIST / f"{name}.tar.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
     file.unlink()
-    run(ROOT / "scripts" / "sbom.py", program, *programs, stdout=(DIST / f"{name}.spdx.json").open("w"))
+    with (DIST / f"{name}.spdx.json").open("w") as document:
+        run(ROOT / "scripts" / "sbom.py", program, *programs, stdout=document, env=environment)
+
+
+def images(**where):
+    image("driver", "mock-accel-dra-driver", "mock-device-workload", **where)
+    image("server", "mock-accel-server", **where)
 
 
 def chart():
@@ -84,19 +91,22 @@ def sums():
     (DIST / "SHA256SUMS").write_text("".join(lines))
 
 
-PARTS = {
-    "source": source,
-    "Debian packages": packages,
-    "image of the driver": functools.partial(image, "driver", "mock-accel-dra-driver", "mock-device-workload"),
-    "image of the server": functools.partial(image, "server", "mock-accel-server"),
-    "Helm chart": chart,
-    "checksums": sums,
-}
+def parts(arm64):
+    yield "source", source
+    yield "Debian packages", packages
+    yield "images", images
+    if arm64:
+        yield "images for arm64", functools.partial(
+            images, build=ROOT / "build" / "arm64", architecture="arm64",
+            environment={"ARCH": "arm64", "SYSROOT": str(ROOT / "build" / "arm64-sysroot")})
+    yield "Helm chart", chart
+    yield "checksums", sums
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--snapshot", action="store_true", help="whatever state the tree is in")
+    parser.add_argument("--arm64", action="store_true", help="images for arm64, too")
     arguments = parser.parse_args()
     if not arguments.snapshot and (wrong := wrong_with_the_tree()):
         sys.exit(f"release {VERSION}: {wrong}; --snapshot does not mind")
@@ -105,7 +115,7 @@ def main():
     os.environ["SOURCE_DATE_EPOCH"] = git("log", "-1", "--format=%ct").strip()
     shutil.rmtree(DIST, ignore_errors=True)
     DIST.mkdir(parents=True)
-    for name, make in PARTS.items():
+    for name, make in parts(arguments.arm64):
         print(f"release {VERSION}: {name}", flush=True)
         make()
     for file in sorted(DIST.iterdir()):

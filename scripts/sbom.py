@@ -5,7 +5,8 @@ archives its programs were linked with, and whose headers they were compiled fro
 
     scripts/sbom.py NAME PROGRAM...  > NAME.spdx.json
 
-PROGRAMs are in bin/ of the build tree that made them.
+PROGRAMs are in bin/ of the build tree that made them. For another architecture: ARCH, and SYSROOT, a folder of unpacked
+packages that they were built with.
 """
 
 import json
@@ -17,8 +18,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ARCHITECTURE = subprocess.run(["dpkg", "--print-architecture"], check=True, text=True,
-                              capture_output=True).stdout.strip()
+THIS_ARCHITECTURE = subprocess.run(["dpkg", "--print-architecture"], check=True, text=True,
+                                   capture_output=True).stdout.strip()
+ARCHITECTURE = os.environ.get("ARCH", THIS_ARCHITECTURE)
+SYSROOT = os.environ.get("SYSROOT", "")
 
 # The relation of the image to a package, most binding first; each package gets the first that it has.
 SHARED, LINKED, COMPILED = "CONTAINS", "STATIC_LINK", "BUILD_DEPENDENCY_OF"
@@ -30,41 +33,53 @@ def lines(*command):
 
 
 def shared_libraries(program):
-    return {match[1] for line in lines("ldd", program)
-            if (match := re.search(r"^\t(?:.* => )?(/\S+) \(", line))}
+    return {SYSROOT + path for path in lines(ROOT / "images" / "libraries", program)}
 
 
 def archives(build, target):
     """The system's static libraries on the line that linked the target."""
     link = lines("ninja", "-C", build, "-t", "commands", target)[-1]
-    named = [lines("g++", f"-print-file-name={name}")[0]
+    compiler = re.search(r"\S+\+\+(?= )", link)[0]
+    named = [lines(compiler, f"--sysroot={SYSROOT}", f"-print-file-name={name}")[0]
              for name in re.findall(r"-l:(\S+\.a)", link)]
-    return {*re.findall(r"/usr/[^\s,]+\.a(?![\w.])", link), *named}
+    return {*re.findall(r"(?:/[^\s,]+)?/usr/[^\s,]+\.a(?![\w.])", link), *named}
 
 
 def headers(build, target):
     """The system's headers that what the target was linked from was compiled with."""
     made_from = lines("ninja", "-C", build, "-t", "inputs", target)[1:]
     objects = [name for name in made_from if name.endswith(".o")]
-    return {line.strip() for line in lines("ninja", "-C", build, "-t", "deps", *objects)
-            if line.startswith("    /usr/")}
+    read = {os.path.abspath(build / line.strip())
+            for line in lines("ninja", "-C", build, "-t", "deps", *objects) if line.startswith("    ")}
+    return {path for path in read if path.startswith(("/usr/", f"{SYSROOT}/usr/"))}
 
 
-def owners(paths):
-    """Debian's packages that these files are of, as {name: version}."""
-    found = set()
+def owners_in(root, paths):
+    """Packages of the Debian in a folder that these files of it are of, as {name: version}."""
+    database = f"--admindir={root}/var/lib/dpkg"
+    found, top = set(), os.path.realpath(root) if root else ""
     # Packages name files by the paths of before /usr was merged, or of after.
-    names = {name for path in paths for real in (path, os.path.realpath(path))
+    names = {name for path in paths for real in (path, os.path.realpath(root + path).removeprefix(top))
              for name in (real, real.removeprefix("/usr"), f"/usr{real}")}
-    done = subprocess.run(["dpkg-query", "--search", *sorted(names)], check=False, text=True,
+    done = subprocess.run(["dpkg-query", database, "--search", *sorted(names)], check=False, text=True,
                           capture_output=True)
     for line in done.stdout.splitlines():
         if not line.startswith("diversion by "):
             found |= {name.strip().partition(":")[0] for name in line.rpartition(": ")[0].split(",")}
     if not found:
         return {}
-    shown = lines("dpkg-query", "--show", "--showformat=${Package} ${Version}\n", *sorted(found))
+    # The same package of another architecture may be installed beside it.
+    shown = lines("dpkg-query", database, "--show", "--showformat=${Package} ${Version}\n", *sorted(found))
     return dict(line.split() for line in shown)
+
+
+def owners(paths):
+    """The same, of the Debian that the image's architecture is of, and else of this computer's."""
+    if not SYSROOT:
+        return owners_in("", paths)
+    inside = {path.removeprefix(SYSROOT) for path in paths if path.startswith(SYSROOT)}
+    outside = {path for path in paths if not path.startswith(SYSROOT)}
+    return owners_in("", outside) | owners_in(SYSROOT, inside)
 
 
 def package(name, version, purl):

@@ -8,7 +8,7 @@ here=$(dirname "$0")
 what=$1
 kernel=${2:-}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mock-device
-name=arm64-$what${kernel:+-$kernel}-$(cat "$here"/*-packages.txt "$0" | sha256sum | cut -c1-16)
+name=arm64-$what${kernel:+-$kernel}-$(cat "$here"/*-packages.txt "$here/record" "$0" | sha256sum | cut -c1-16)
 tree=$cache/$name
 
 sources() {
@@ -33,7 +33,7 @@ unpack() {
 # Generators of code, which CMake's files of the libraries name, are this machine's. Absolute links lead out of
 # the tree, and the linker would take the static library instead.
 make_sysroot() {
-	sources | unpack arm64 bookworm
+	sources | unpack arm64 bookworm --extract-hook="$here/record"
 	find "$work/tree" -type l -lname '/*' | while read -r link; do
 		ln -sfn "$(realpath --no-symlinks --relative-to="$(dirname "$link")" \
 			"$work/tree$(readlink "$link")")" "$link"

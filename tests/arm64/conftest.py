@@ -13,6 +13,10 @@ sys.path[:0] = [str(TESTS / "integration")]
 from lab import PATIENCE, ROOT  # noqa: E402
 
 
+# Kernels of Debian 12 that it builds modules for.
+KERNELS = ("6.1", "6.12")
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes minutes, and runs with make test-all only")
 

@@ -10,15 +10,12 @@ import pytest
 import yaml
 
 import guest
-from conftest import tree
+from conftest import KERNELS, tree
 from lab import ROOT
 
 pytestmark = pytest.mark.long
 
 TOPOLOGY = ROOT / "lab" / "topologies" / "two-numa.yaml"
-
-# Kernels of Debian 12 that scripts/arm64.sh builds modules for.
-KERNELS = ("6.1", "6.12")
 
 SCRIPT = """
 uname -mr

@@ -9,11 +9,13 @@ import tarfile
 
 import pytest
 
+from conftest import KERNELS
 from lab import PATIENCE, PROGRAMS, ROOT
 
 pytestmark = pytest.mark.long
 
 BUILT = ROOT / "build" / "arm64"
+IMAGES = ROOT / "build" / "images"
 EMULATOR = "qemu-aarch64-static"
 ROOMS = ("base", "pci", "accel", "fabric", "topology", "discovery")
 
@@ -57,12 +59,38 @@ def test_the_node_agent_speaks_to_a_real_api_server(sysroot, tmp_path):
     assert done.returncode == 0, done.stdout[-4000:]
 
 
+def files_of(image):
+    """Names of what an image has, which is one of arm64."""
+    with tarfile.open(image) as archive:
+        assert json.load(archive.extractfile("config.json"))["architecture"] == "arm64"
+        with tarfile.open(fileobj=archive.extractfile("layer.tar")) as layer:
+            return layer.getnames()
+
+
 @pytest.mark.parametrize("program", ["mock-accel-dra-driver", "mock-accel-server"])
-def test_the_image_is_for_arm64(program):
-    with tarfile.open(ROOT / "build" / "images" / f"{program}-arm64.tar") as image:
-        config = json.load(image.extractfile("config.json"))
-        assert config["architecture"] == "arm64"
-        with tarfile.open(fileobj=image.extractfile("layer.tar")) as layer:
-            names = layer.getnames()
+def test_an_image_and_its_bill_of_materials_are_for_arm64(program):
+    names = files_of(IMAGES / f"{program}-arm64.tar")
     assert "./lib/ld-linux-aarch64.so.1" in names
     assert f"./bin/{program}" in names
+
+    said = subprocess.run([ROOT / "scripts" / "sbom.py", program, BUILT / "bin" / program], check=True,
+                          text=True, capture_output=True, timeout=PATIENCE,
+                          env=os.environ | {"ARCH": "arm64", "SYSROOT": str(ROOT / "build" / "arm64-sysroot")})
+    document = json.loads(said.stdout)
+    held = {one["relatedSpdxElement"] for one in document["relationships"]
+            if one["relationshipType"] == "CONTAINS"}
+    # Each library is of some package that is named, but packages may hold several.
+    assert "SPDXRef-libc6" in held
+    assert len(held) <= len([name for name in names if ".so" in name])
+    (libc,) = (one for one in document["packages"] if one["name"] == "libc6")
+    assert libc["externalRefs"][0]["referenceLocator"].endswith("?arch=arm64")
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_image_of_the_modules_is_for_arm64(kernel):
+    (image,) = IMAGES.glob(f"mock-accel-kmod-{kernel}.*-arm64.tar")
+    release = image.stem.removeprefix("mock-accel-kmod-")
+    names = files_of(image)
+    for file in ("mock-accel.ko", "mock-accel-fabric.ko", "modules.dep"):
+        assert f"./opt/lib/modules/{release}/{file}" in names
+    assert {"./bin/sh", "./bin/mkdir", "./bin/cp"} <= set(names)
