@@ -26,20 +26,6 @@ std::string node_of(const json& pod) {
   return text_at(pod, {"spec", "nodeName"});
 }
 
-/// Why a pod is not ready: what a container waits for, or its phase.
-std::string state_of(const json& pod) {
-  const json* const statuses = member(pod, {"status", "containerStatuses"});
-  if (statuses != nullptr && statuses->is_array()) {
-    for (const json& status : *statuses) {
-      const std::string reason = text_at(status, {"state", "waiting", "reason"});
-      if (!reason.empty()) return reason;
-    }
-  }
-  const std::string phase = text_at(pod, {"status", "phase"});
-  if (phase.empty()) return "not started";
-  return phase == "Running" ? "running, not ready" : phase;
-}
-
 void check_agent(const json& pod, Report& report) {
   if (is_ready(pod)) return;
   report.add(Severity::error, node_of(pod).empty() ? name_of(pod) : node_of(pod),
@@ -102,6 +88,25 @@ std::string tag_of(const json& pod) {
   return image.substr(colon + 1);
 }
 
+/// Reports a release whose last change was not finished. Helm keeps releases in secrets, which few
+/// may list: nothing is said to the others.
+void check_release(const ClusterView& view, const json& object, Report& report) {
+  const std::string release = release_of(object);
+  const std::string ns = text_at(object, {"metadata", "namespace"});
+  for (const std::string_view status : {"pending-install", "pending-upgrade", "pending-rollback"}) {
+    const Objects secrets =
+        list(view.api, {.version = "v1", .plural = "secrets", .ns = ns},
+             {.label_selector = fmt::format("owner=helm,name={},status={}", release, status)});
+    if (!secrets || secrets->empty()) continue;
+    report.add(
+        Severity::warning, "Helm release " + release,
+        fmt::format("is {} since its version {}: Helm is at work, or was ended", status,
+                    text_at(secrets->back(), {"metadata", "labels", "version"})),
+        {.needed = "a release that is deployed",
+         .remedy = fmt::format("if no helm runs: helm rollback --namespace {} {}", ns, release)});
+  }
+}
+
 }  // namespace
 
 void check_agents(const ClusterView& view, Report& report) {
@@ -145,7 +150,8 @@ void check_controllers(const ClusterView& view, Report& report) {
     report.ok("controllers", fmt::format("{} ready", ready));
   } else {
     report.add(Severity::warning, "controllers", "none is ready",
-               {.needed = "one that removes the slices of nodes that are gone", .remedy = kApply});
+               {.needed = "one that removes the slices of nodes that are gone",
+                .remedy = remedy_of(view, "controller.yaml")});
   }
 }
 
@@ -197,23 +203,29 @@ void check_versions(const ClusterView& view, Report& report) {
 void check_installations(const ClusterView& view, Report& report) {
   const auto* const all = objects_or_note(view.daemon_sets, report, "list daemonsets");
   if (all == nullptr) return;
-  std::vector<std::string> installations;
-  for (const json& set : *all) {
-    const std::string release =
-        text_at(set, {"metadata", "annotations", "meta.helm.sh/release-name"});
-    installations.push_back(release.empty()
-                                ? name_of(set)
-                                : fmt::format("{} (Helm release {})", name_of(set), release));
+  std::vector<const json*> installed;
+  for (const json& set : *all) installed.push_back(&set);
+  if (view.modules) {
+    for (const json& module : *view.modules) {
+      if (runs_agents(module, view.settings)) installed.push_back(&module);
+    }
   }
-  if (installations.size() > 1) {
+  std::vector<std::string> names;
+  for (const json* const one : installed) {
+    const std::string release = release_of(*one);
+    names.push_back(release.empty() ? name_of(*one)
+                                    : fmt::format("{} (Helm release {})", name_of(*one), release));
+    if (!release.empty()) check_release(view, *one, report);
+  }
+  if (names.size() > 1) {
     report.add(Severity::error, "installations",
-               fmt::format("{}: {}", installations.size(), fmt::join(installations, ", ")),
-               compatibility().row("helm").advice);
-  } else if (installations.empty()) {
-    report.add(Severity::note, "installations", "no DaemonSet of mock-device",
+               fmt::format("{}: {}", names.size(), fmt::join(names, ", ")),
+               compatibility().row("installations").advice);
+  } else if (names.empty()) {
+    report.add(Severity::note, "installations", "neither a DaemonSet of mock-device nor a Module",
                {.needed = "one installation", .remedy = kApply});
   } else {
-    report.ok("installations", installations[0]);
+    report.ok("installations", names[0]);
   }
 }
 

@@ -21,14 +21,19 @@ using kube::text_at;
 constexpr std::string_view kRights =
     "deploy/doctor.yaml has a role with all rights that are asked for";
 
+/// An annotation of what Helm has made.
+constexpr std::string_view kReleaseNamespace = "meta.helm.sh/release-namespace";
+
 /// Whether an object is of a node that no machine is behind.
 bool is_simulated(const ClusterSettings& settings, const json& object) {
   return member(object, {"metadata", "labels", settings.driver + "/simulated"}) != nullptr;
 }
 
-void drop_simulated(const ClusterSettings& settings, Objects& objects) {
-  if (!objects) return;
-  std::erase_if(*objects, [&](const json& object) { return is_simulated(settings, object); });
+/// True: there were some.
+bool drop_simulated(const ClusterSettings& settings, Objects& objects) {
+  return objects && std::erase_if(*objects, [&](const json& object) {
+                      return is_simulated(settings, object);
+                    }) > 0;
 }
 
 Objects list_slices(kube::Api& api, const ClusterSettings& settings,
@@ -54,8 +59,9 @@ ClusterView look(kube::Api& api, const ClusterSettings& settings, kube::ServerVe
       .daemon_sets = list(api, {.group = "apps", .version = "v1", .plural = "daemonsets"},
                           {.label_selector = settings.selector}),
       .slices = {},
+      .simulated = false,
       .reports = {}};
-  drop_simulated(settings, view.nodes);
+  view.simulated = drop_simulated(settings, view.nodes);
   view.pods = list_pods(api, settings, view.modules);
   view.slices = list_slices(api, settings, view.resource_api);
   if (!view.pods) return view;
@@ -129,6 +135,29 @@ Objects list_pods(kube::Api& api, const ClusterSettings& settings, const Objects
   return pods;
 }
 
+std::string remedy_of(const ClusterView& view, std::string_view file) {
+  std::vector<const json*> installed;
+  if (view.daemon_sets) {
+    for (const json& set : *view.daemon_sets) installed.push_back(&set);
+  }
+  if (view.modules) {
+    for (const json& module : *view.modules) {
+      if (runs_agents(module, view.settings)) installed.push_back(&module);
+    }
+  }
+  for (const json* const object : installed) {
+    const std::string release = release_of(*object);
+    if (release.empty()) continue;
+    return fmt::format("helm upgrade --reuse-values --namespace {} {} CHART puts it back",
+                       text_at(*object, {"metadata", "annotations", kReleaseNamespace}), release);
+  }
+  return fmt::format("kubectl apply -f deploy/{}", file);
+}
+
+std::string release_of(const json& object) {
+  return text_at(object, {"metadata", "annotations", "meta.helm.sh/release-name"});
+}
+
 bool is_agent(const json& pod) {
   return text_at(pod, {"metadata", "labels", "app.kubernetes.io/component"}) == "node-agent" ||
          text_at(pod, {"metadata", "labels", kKmmRole}) == kKmmDriverRole;
@@ -145,6 +174,21 @@ const json* ready_condition(const json& object) {
 bool is_ready(const json& pod) {
   const json* const condition = ready_condition(pod);
   return condition != nullptr && text_at(*condition, {"status"}) == "True";
+}
+
+std::string state_of(const json& pod) {
+  for (const std::string_view containers : {"initContainerStatuses", "containerStatuses"}) {
+    const json* const statuses = member(pod, {"status", containers});
+    if (statuses == nullptr || !statuses->is_array()) continue;
+    for (const json& status : *statuses) {
+      const std::string reason = text_at(status, {"state", "waiting", "reason"});
+      // A container waits for those before it, too.
+      if (!reason.empty() && reason != "PodInitializing") return reason;
+    }
+  }
+  const std::string phase = text_at(pod, {"status", "phase"});
+  if (phase.empty()) return "not started";
+  return phase == "Running" ? "running, not ready" : phase;
 }
 
 AgentReport ask_agent(kube::Api& api, const json& pod) {

@@ -150,6 +150,18 @@ class ClusterDoctor : public testing::Test {
     put(kModules, module);
   }
 
+  /// A pod that KMM has made for the Module.
+  void put_kmm_pod(const std::string& name, const std::string& label, const std::string& phase,
+                   const std::string& waits_for = "") {
+    json made = {{"metadata", {{"name", name}, {"labels", {{label, "mock-accel"}}}}},
+                 {"status", {{"phase", phase}}}};
+    if (!waits_for.empty()) {
+      made["status"]["initContainerStatuses"] = {
+          {{"state", {{"waiting", {{"reason", waits_for}}}}}}};
+    }
+    put(kPods, made);
+  }
+
   Report look() {
     Report report;
     check_cluster(api_, {}, report);
@@ -258,6 +270,33 @@ TEST_F(ClusterDoctor, SeesTwoInstallations) {
   EXPECT_THAT(finding("cluster.installations").found, HasSubstr("(Helm release second)"));
 }
 
+TEST_F(ClusterDoctor, LeavesToHelmWhatHelmHasMade) {
+  remove(kClasses.named("any"));
+  EXPECT_EQ(finding("cluster.device-classes").advice.remedy,
+            "kubectl apply -f deploy/device-classes.yaml");
+  change(kDaemonSets.named("agent"),
+         {{"metadata",
+           {{"annotations",
+             {{"meta.helm.sh/release-name", "md"}, {"meta.helm.sh/release-namespace", "team"}}}}}});
+  EXPECT_EQ(finding("cluster.device-classes").advice.remedy,
+            "helm upgrade --reuse-values --namespace team md CHART puts it back");
+}
+
+TEST_F(ClusterDoctor, SeesAReleaseThatWasNotFinished) {
+  change(kDaemonSets.named("agent"),
+         {{"metadata", {{"annotations", {{"meta.helm.sh/release-name", "md"}}}}}});
+  EXPECT_EQ(finding("cluster.installations").severity, Severity::ok);
+  put({.version = "v1", .plural = "secrets", .ns = "mock-device"},
+      {{"metadata",
+        {{"name", "sh.helm.release.v1.md.v3"},
+         {"labels",
+          {{"owner", "helm"}, {"name", "md"}, {"status", "pending-upgrade"}, {"version", "3"}}}}}});
+  const Finding found = finding("cluster.installations");
+  EXPECT_EQ(found.severity, Severity::warning);
+  EXPECT_EQ(found.found, "is pending-upgrade since its version 3: Helm is at work, or was ended");
+  EXPECT_EQ(found.advice.remedy, "if no helm runs: helm rollback --namespace mock-device md");
+}
+
 TEST_F(ClusterDoctor, SeesAgentsThatAreNotReady) {
   change(
       kPods.named("agent-0"),
@@ -362,6 +401,19 @@ TEST_F(ClusterDoctor, SeesClaimsThatCannotEnd) {
   EXPECT_THAT(finding("cluster.claims").found, HasSubstr("reserved for p"));
   remove(kSlices.named("a"));
   EXPECT_EQ(finding("cluster.claims").found, "has node0/mock0, which is gone or in no slice");
+  EXPECT_THAT(finding("cluster.claims").advice.remedy, HasSubstr("plug the card in"));
+  remove(kPods.named("agent-0"));
+  EXPECT_THAT(finding("cluster.claims").advice.remedy, HasSubstr("bring the node agents back"));
+}
+
+TEST_F(ClusterDoctor, MissesSlices) {
+  remove(kSlices.named("a"));
+  EXPECT_EQ(worst_finding(look(), "cluster.slices").severity, Severity::error);
+  remove(kPods.named("agent-0"));
+  EXPECT_EQ(finding("cluster.slices").found, "there is none: no device is offered");
+  change(kNodes.named("node0"),
+         {{"metadata", {{"labels", {{"mock-accel.example.com/simulated", ""}}}}}});
+  EXPECT_EQ(finding("cluster.slices").severity, Severity::ok);
 }
 
 TEST_F(ClusterDoctor, CountsNoDeviceThatIsGoneAmongThoseOfTheNode) {
@@ -435,8 +487,30 @@ TEST_F(ClusterDoctor, BelievesTheCountsOfAModule) {
   const json mappings = {{{"regexp", ".*"}, {"containerImage", "x"}}};
   put_module(mappings, {{"status", {{"moduleLoader", {{"availableNumber", 0}}}}}});
   EXPECT_EQ(finding("cluster.kmm").found, "is loaded on 0 of 1 nodes");
-  change(kModules.named("mock-accel"), {{"status", {{"moduleLoader", {{"desiredNumber", 0}}}}}});
+  put_kmm_pod("worker", "kmm.node.kubernetes.io/module.name", "Failed");
+  EXPECT_EQ(finding("cluster.kmm").found, "is loaded on 0 of 1 nodes: mock-device/worker: Failed");
+}
+
+TEST_F(ClusterDoctor, SaysWhatKeepsKmmFromWantingAModule) {
+  const json unwanted = {{"status", {{"moduleLoader", {{"desiredNumber", 0}}}}}};
+  put_module({{{"regexp", ".*"}, {"containerImage", "x"}}}, unwanted);
   EXPECT_EQ(finding("cluster.kmm").severity, Severity::error);
+  EXPECT_EQ(
+      finding("cluster.kmm").found,
+      "KMM wants it on 0 of the 1 nodes that it selects: there is no image for the others yet");
+  put_kmm_pod("done", "kmm.node.kubernetes.io/image-owner", "Succeeded");
+  put_kmm_pod("pull", "kmm.node.kubernetes.io/image-owner", "Pending", "ErrImagePull");
+  EXPECT_EQ(finding("cluster.kmm").found,
+            "KMM wants it on 0 of the 1 nodes that it selects: mock-device/pull: ErrImagePull");
+
+  change(kModules.named("mock-accel"),
+         {{"spec", {{"moduleLoader", {{"container", {{"version", "7"}}}}}}}});
+  const std::string label = "kmm.node.kubernetes.io/version-module.mock-device.mock-accel";
+  EXPECT_EQ(finding("cluster.kmm").found,
+            "KMM wants it on 0 of the 1 nodes that it selects: node0 has not the label " + label);
+  EXPECT_EQ(finding("cluster.kmm").advice.remedy, "kubectl label node node0 " + label + "=7");
+  change(kNodes.named("node0"), {{"metadata", {{"labels", {{label, "7"}}}}}});
+  EXPECT_THAT(finding("cluster.kmm").found, HasSubstr("ErrImagePull"));
 }
 
 TEST_F(ClusterDoctor, SeesAModuleThatCannotGo) {
@@ -464,6 +538,7 @@ TEST_F(ClusterDoctor, KnowsAgentsThatAModuleRuns) {
   put_module({{{"regexp", ".*"}, {"containerImage", "x"}}},
              {{"spec", {{"dra", {{"driverName", "mock-accel.example.com"}}}}}});
   EXPECT_EQ(finding("cluster.agents").severity, Severity::ok);
+  EXPECT_EQ(finding("cluster.installations").found, "mock-device/mock-accel");
   change(kModules.named("mock-accel"), {{"spec", {{"dra", {{"driverName", "gpu.example.com"}}}}}});
   EXPECT_EQ(finding("cluster.agents").found, "there is none");
 }

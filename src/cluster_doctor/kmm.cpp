@@ -86,7 +86,63 @@ bool tolerates_cordons(const json& module) {
   });
 }
 
-void check_counts(const json& module, const std::string& subject, Report& report) {
+/// Of the nodes that a Module of a version selects, those without the label that says which version
+/// they are to have: KMM leaves them alone.
+std::vector<std::string> without_version(const json& module, const std::string& label,
+                                         const std::vector<const json*>& nodes) {
+  std::vector<std::string> without;
+  if (text_at(*container_of(module), {"version"}).empty()) return without;
+  for (const json* const node : nodes) {
+    if (member(*node, {"metadata", "labels", label}) == nullptr) without.push_back(name_of(*node));
+  }
+  return without;
+}
+
+/// A pod that pulls, builds or signs the image of a Module, or loads it, and gets no further:
+/// "mock-accel-pull-pod-x7: ErrImagePull". Empty: there is none, or pods are not to be listed.
+std::string stuck_pod(kube::Api& api, const json& module) {
+  const std::string ns = text_at(module, {"metadata", "namespace"});
+  const std::string name = text_at(module, {"metadata", "name"});
+  for (const std::string& selector : {fmt::format("kmm.node.kubernetes.io/image-owner={}", name),
+                                      fmt::format("kmm.node.kubernetes.io/module.name={}", name)}) {
+    const Objects pods =
+        list(api, {.version = "v1", .plural = "pods", .ns = ns}, {.label_selector = selector});
+    if (!pods) continue;
+    for (const json& pod : *pods) {
+      const std::string state = state_of(pod);
+      if (is_agent(pod) || is_ready(pod) || state == "Succeeded") continue;
+      return fmt::format("{}: {}", name_of(pod), state);
+    }
+  }
+  return "";
+}
+
+/// Reports why KMM wants a Module on fewer nodes than it selects, all of whose kernels it maps.
+void report_unwanted(const ClusterView& view, const json& module, const std::string& counts,
+                     const std::vector<const json*>& nodes, Report& report) {
+  const std::string subject = "Module " + name_of(module);
+  const std::string label = fmt::format("kmm.node.kubernetes.io/version-module.{}.{}",
+                                        text_at(module, {"metadata", "namespace"}),
+                                        text_at(module, {"metadata", "name"}));
+  const auto without = without_version(module, label, nodes);
+  if (!without.empty()) {
+    report.add(Severity::error, subject,
+               fmt::format("{}: {} has not the label {}", counts, without[0], label),
+               {.needed = "a label that says which version a node is to have",
+                .remedy = fmt::format("kubectl label node {} {}={}", without[0], label,
+                                      text_at(*container_of(module), {"version"}))});
+    return;
+  }
+  const std::string stuck = stuck_pod(view.api, module);
+  report.add(Severity::error, subject,
+             stuck.empty() ? fmt::format("{}: there is no image for the others yet", counts)
+                           : fmt::format("{}: {}", counts, stuck),
+             compatibility().row("kmm").advice);
+}
+
+void check_counts(const ClusterView& view, const json& module,
+                  const std::vector<const json*>& nodes, Report& report) {
+  const std::string subject = "Module " + name_of(module);
   const auto count = [&](std::string_view what) {
     return number_at(module, {"status", "moduleLoader", what});
   };
@@ -94,14 +150,14 @@ void check_counts(const json& module, const std::string& subject, Report& report
   const auto desired = count("desiredNumber");
   const auto available = count("availableNumber");
   if (desired < matching) {
-    report.add(Severity::error, subject,
-               fmt::format("KMM wants it on {} of the {} nodes that it selects: no kernel mapping "
-                           "matches the others",
-                           desired, matching),
-               compatibility().row("kmm").advice);
+    const std::string counts =
+        fmt::format("KMM wants it on {} of the {} nodes that it selects", desired, matching);
+    report_unwanted(view, module, counts, nodes, report);
   } else if (available < desired) {
+    const std::string stuck = stuck_pod(view.api, module);
     report.add(Severity::warning, subject,
-               fmt::format("is loaded on {} of {} nodes", available, desired),
+               fmt::format("is loaded on {} of {} nodes{}{}", available, desired,
+                           stuck.empty() ? "" : ": ", stuck),
                compatibility().row("kmm").advice);
   } else {
     report.ok(subject, fmt::format("is loaded on {} nodes", available));
@@ -117,8 +173,9 @@ void check_module(const ClusterView& view, const json& module, Report& report) {
                compatibility().row("kmm-deletion").advice);
     return;
   }
+  std::vector<const json*> nodes;
   if (view.nodes) {
-    const auto nodes = selected_nodes(module, *view.nodes);
+    nodes = selected_nodes(module, *view.nodes);
     const auto unmapped = unmapped_kernels(module, nodes);
     if (nodes.empty()) {
       report.add(Severity::warning, subject, "selects no node",
@@ -131,7 +188,7 @@ void check_module(const ClusterView& view, const json& module, Report& report) {
       return;
     }
   }
-  check_counts(module, subject, report);
+  check_counts(view, module, nodes, report);
   check_namespace(view.api, text_at(module, {"metadata", "namespace"}), report);
   if (!tolerates_cordons(module)) {
     report.add(Severity::warning, subject, "does not tolerate node.kubernetes.io/unschedulable",
@@ -155,11 +212,15 @@ Objects list_modules(kube::Api& api) {
   return list(api, {.group = kKmmGroup, .version = "v1beta1", .plural = "modules"});
 }
 
+bool runs_agents(const json& module, const ClusterSettings& settings) {
+  return text_at(module, {"spec", "dra", "driverName"}) == settings.driver;
+}
+
 std::vector<json> list_agents_of_modules(kube::Api& api, const ClusterSettings& settings,
                                          const std::vector<json>& modules) {
   std::vector<json> agents;
   for (const json& module : modules) {
-    if (text_at(module, {"spec", "dra", "driverName"}) != settings.driver) continue;
+    if (!runs_agents(module, settings)) continue;
     Objects pods = list(
         api, {.version = "v1", .plural = "pods", .ns = text_at(module, {"metadata", "namespace"})},
         {.label_selector =

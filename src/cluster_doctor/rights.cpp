@@ -104,9 +104,8 @@ void check_agent_rights(const ClusterView& view, Report& report) {
     if (missing->empty()) {
       report.ok(user, "may do all that a node agent does");
     } else {
-      report.add(
-          Severity::error, user, fmt::format("may not {}", fmt::join(*missing, ", ")),
-          {.needed = "the rights of a node agent", .remedy = "kubectl apply -f deploy/rbac.yaml"});
+      report.add(Severity::error, user, fmt::format("may not {}", fmt::join(*missing, ", ")),
+                 {.needed = "the rights of a node agent", .remedy = remedy_of(view, "rbac.yaml")});
     }
     if (!silent->empty()) {
       report.add(Severity::note, user,
@@ -141,7 +140,7 @@ void check_admission_policy(const ClusterView& view, Report& report) {
       report.add(Severity::warning, user,
                  "no admission policy holds it to the slices of its own node",
                  {.needed = "a policy, since RBAC can't tell one node's slices from another's",
-                  .remedy = "kubectl apply -f deploy/admission-policy.yaml"});
+                  .remedy = remedy_of(view, "admission-policy.yaml")});
     }
   }
   if (users.empty()) report.add(Severity::note, "node agents", "there is none to hold");

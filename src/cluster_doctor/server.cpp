@@ -179,7 +179,8 @@ void check_device_classes(const ClusterView& view, Report& report) {
   if (own.empty()) {
     report.add(Severity::error, "DeviceClasses",
                fmt::format("none selects devices of {}", view.settings.driver),
-               compatibility().row("device-classes").advice);
+               {.needed = compatibility().row("device-classes").advice.needed,
+                .remedy = remedy_of(view, "device-classes.yaml")});
   } else {
     report.ok("DeviceClasses", fmt::format("{}", fmt::join(own, ", ")));
   }

@@ -171,7 +171,14 @@ std::vector<Offer> given_to(const ClusterView& view, const json& claim) {
   return given;
 }
 
-void check_claim(const json& claim, const std::vector<Offer>& given,
+/// Whether some node has an agent that is ready.
+bool has_agents(const ClusterView& view) {
+  return view.pods && std::ranges::any_of(*view.pods, [](const json& pod) {
+           return is_agent(pod) && is_ready(pod);
+         });
+}
+
+void check_claim(const ClusterView& view, const json& claim, const std::vector<Offer>& given,
                  const std::set<std::pair<std::string, std::string>>& offered, Report& report) {
   const std::string subject = "claim " + name_of(claim);
   for (const Offer& device : given) {
@@ -179,7 +186,10 @@ void check_claim(const json& claim, const std::vector<Offer>& given,
     report.add(Severity::error, subject,
                fmt::format("has {}/{}, which is gone or in no slice", device.pool, device.device),
                {.needed = "the device that it was given",
-                .remedy = "plug the card in again, or delete the pods that use the claim"});
+                .remedy = has_agents(view)
+                              ? "plug the card in again, or delete the pods that use the claim"
+                              : "bring the node agents back first (helm install): without them "
+                                "pods that have devices do not end"});
   }
   const std::string since = text_at(claim, {"metadata", "deletionTimestamp"});
   if (since.empty()) return;
@@ -216,7 +226,13 @@ void check_slices(const ClusterView& view, Report& report) {
   }
   const std::size_t count = offers.size();
   check_twice(std::move(offers), report);
-  report.ok("slices", fmt::format("{} slices offer {} devices", slices->size(), count));
+  if (!slices->empty() || view.simulated) {
+    report.ok("slices", fmt::format("{} slices offer {} devices", slices->size(), count));
+  } else {
+    report.add(Severity::error, "slices", "there is none: no device is offered",
+               {.needed = "a node with an accelerator, its modules loaded, and an agent",
+                .remedy = "mock-device doctor --node NODE says what a node is short of"});
+  }
 }
 
 void check_claims(const ClusterView& view, Report& report) {
@@ -240,7 +256,7 @@ void check_claims(const ClusterView& view, Report& report) {
     const auto given = given_to(view, claim);
     if (given.empty()) continue;
     ++count;
-    check_claim(claim, given, offered, report);
+    check_claim(view, claim, given, offered, report);
   }
   report.ok("claims", fmt::format("{} have devices of this driver", count));
 }

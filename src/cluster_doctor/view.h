@@ -46,6 +46,7 @@ struct ClusterView {
   Objects pods;                               ///< of mock-device
   Objects daemon_sets;                        ///< of mock-device
   Objects slices;                             ///< of this driver, without those of simulated nodes
+  bool simulated;                             ///< there are simulated nodes
   std::vector<AgentReport> reports;
 };
 
@@ -64,6 +65,12 @@ void report_unasked(Report& report, const std::string& right, const kube::ApiErr
 /// "namespace/name", or the name alone.
 [[nodiscard]] std::string name_of(const json& object);
 
+/// The Helm release that an object is of; empty: of none that is known.
+[[nodiscard]] std::string release_of(const json& object);
+
+/// What brings back an object that an installation has: its Helm release, or a file of deploy/.
+[[nodiscard]] std::string remedy_of(const ClusterView& view, std::string_view file);
+
 /// The Modules of Kernel Module Management.
 [[nodiscard]] Objects list_modules(kube::Api& api);
 
@@ -71,6 +78,9 @@ void report_unasked(Report& report, const std::string& right, const kube::ApiErr
 /// are missing that Modules run, and check_kmm() says why.
 [[nodiscard]] Objects list_pods(kube::Api& api, const ClusterSettings& settings,
                                 const Objects& modules);
+
+/// Whether KMM runs this driver's node agents by a Module.
+[[nodiscard]] bool runs_agents(const json& module, const ClusterSettings& settings);
 
 /// Pods of node agents that Modules run (`spec.dra`).
 [[nodiscard]] std::vector<json> list_agents_of_modules(kube::Api& api,
@@ -82,6 +92,9 @@ void report_unasked(Report& report, const std::string& right, const kube::ApiErr
 [[nodiscard]] bool is_ready(const json& pod);
 /// What a node or pod says of its being ready; nullptr: nothing.
 [[nodiscard]] const json* ready_condition(const json& object);
+
+/// What a container of a pod waits for, else its phase: "ErrImagePull", "Succeeded".
+[[nodiscard]] std::string state_of(const json& pod);
 
 /// Asks the agent of a pod how its node is.
 [[nodiscard]] AgentReport ask_agent(kube::Api& api, const json& pod);

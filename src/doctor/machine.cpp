@@ -251,6 +251,17 @@ void check_programs(const MachineSettings& machine, Report& report) {
            fmt::format("{} {}", machine_row("programs").advice.remedy, fmt::join(packages, " "))});
 }
 
+/// Only the chart takes Helm.
+void check_helm(const MachineSettings& machine, Report& report) {
+  const auto version = machine.run({"helm", "version", "--short"});
+  if (version) {
+    report_version(report, kThisMachine, version->substr(0, version->find_first_of("+\n")),
+                   machine_row("helm"));
+  } else {
+    report.ok(kThisMachine, "Helm is not installed, which only the chart takes");
+  }
+}
+
 void check_labs(const MachineSettings& machine, Report& report) {
   if (machine.labs.empty()) report.ok(kThisMachine, "no lab");
   for (const LabFacts& lab : machine.labs) {
@@ -270,7 +281,7 @@ void check_labs(const MachineSettings& machine, Report& report) {
   }
 }
 
-constexpr std::array<Check<MachineSettings>, 10> kMachineChecks = {{
+constexpr std::array<Check<MachineSettings>, 11> kMachineChecks = {{
     {"machine.system", "the operating system", check_system},
     {"machine.cores", "the processors", check_cores},
     {"machine.memory", "the memory that is free", check_memory},
@@ -281,6 +292,7 @@ constexpr std::array<Check<MachineSettings>, 10> kMachineChecks = {{
      check_shared_memory},
     {"machine.namespaces", "user namespaces", check_namespaces},
     {"machine.programs", "the programs that labs are made with", check_programs},
+    {"machine.helm", "Helm, where it is installed", check_helm},
     {"machine.labs", "labs: their servers, and what dead ones have left", check_labs},
 }};
 

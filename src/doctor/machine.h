@@ -31,6 +31,8 @@ struct MachineSettings {
   std::vector<LabFacts> labs = {};
   /// Whether a program of this name can be run.
   std::function<bool(std::string_view name)> has_program;
+  /// The output of a program; fails if there is none.
+  std::function<Result<std::string>(const std::vector<std::string>& argv)> run;
 };
 
 /// Looks and changes nothing.

@@ -23,6 +23,9 @@ class MachineDoctor : public testing::Test {
     settings_.cache = folder_.path() / "cache";
     settings_.qemu = "QEMU 11.1.3";
     settings_.has_program = [this](std::string_view name) { return name != missing_; };
+    settings_.run = [this](const std::vector<std::string>& argv) -> Result<std::string> {
+      return argv[0] == "helm" && !helm_.empty() ? Result<std::string>(helm_) : fail("not here");
+    };
     put("etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12\"\nID=debian\nVERSION_ID=\"12\"\n");
     put("proc/cpuinfo", "processor\t: 0\n\nprocessor\t: 1\n");
     put("proc/meminfo", "MemTotal: 25165824 kB\nMemAvailable:   16777216 kB\n");
@@ -46,6 +49,7 @@ class MachineDoctor : public testing::Test {
   TemporaryFolder folder_;
   MachineSettings settings_;
   std::string missing_;
+  std::string helm_;
 };
 
 TEST_F(MachineDoctor, FindsNothingWrongWithAHealthyMachine) {
@@ -54,6 +58,13 @@ TEST_F(MachineDoctor, FindsNothingWrongWithAHealthyMachine) {
     EXPECT_EQ(one.severity, Severity::ok) << one.id << ": " << one.found;
   }
   for (const CheckText& check : machine_checks()) EXPECT_EQ(finding(check.id).id, check.id);
+}
+
+TEST_F(MachineDoctor, ComparesHelmWhereItIs) {
+  helm_ = "v3.22.0+g144ca54\n";
+  EXPECT_EQ(finding("machine.helm").severity, Severity::ok);
+  helm_ = "v3.9.1+ga7c043a\n";
+  EXPECT_EQ(finding("machine.helm").severity, Severity::error);
 }
 
 TEST_F(MachineDoctor, ComparesTheSystem) {

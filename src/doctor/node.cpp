@@ -23,11 +23,6 @@ const CompatibilityRow& row(std::string_view id) {
   return compatibility().row(id);
 }
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 // ---- The kernel and its module ----
 
 void check_kernel(const NodeView& view, Report& report) {
@@ -52,20 +47,13 @@ void check_headers(const NodeView& view, Report& report) {
   }
 }
 
-/// A module's folder in sysfs. A pod that has parts of the host's sysfs elsewhere sees the modules
-/// in its own.
-fs::path module_folder(const NodeView& view, std::string_view name) {
-  const fs::path own = view.settings.sysfs / "module";
-  return (is_there(own) ? own : view.settings.root / "sys/module") / name;
-}
-
 void check_module(const NodeView& view, Report& report) {
   if (!view.inventory.module_loaded) {
     report.add(Severity::error, view.settings.name, "the module mock-accel is not loaded",
                row("module").advice);
     return;
   }
-  const auto version = read_text(module_folder(view, "mock_accel") / "version");
+  const auto version = read_text(sysfs_folder(view, "module") / "mock_accel/version");
   if (!version) {
     report.ok(view.settings.name, "mock-accel is loaded, of unknown version");
   } else if (*version != MOCK_DEVICE_VERSION) {
@@ -127,46 +115,6 @@ void check_taint(const NodeView& view, Report& report) {
              fmt::format("the kernel is tainted: {}", fmt::join(meanings, ", ")),
              {.needed = "a kernel that has had no accident since its start",
               .remedy = "look at dmesg, report what is of mock-accel, start the node anew"});
-}
-
-// ---- Devices ----
-
-void check_sysfs(const NodeView& view, Report& report) {
-  for (const discovery::Problem& problem : view.inventory.problems) {
-    report.add(Severity::error, view.settings.name,
-               fmt::format("{}: {}", problem.device, problem.message),
-               {.needed = "readable attributes", .remedy = row("versions").advice.remedy});
-  }
-  const fs::path folder = view.settings.sysfs / "class/mock-accel";
-  for (const discovery::Device& device : view.inventory.devices) {
-    const fs::path owner = folder / device.name / "owner";
-    if (::access(owner.c_str(), W_OK) == 0) continue;
-    report.add(Severity::error, view.settings.name,
-               fmt::format("{}: can't be written: {}", owner.native(),
-                           std::generic_category().message(errno)),
-               {.needed = "owner is written to hand a device out",
-                .remedy = "run as root; in a pod mount /sys/devices for writing, as "
-                          "deploy/node-agent.yaml does"});
-    return;  // the others are alike
-  }
-  report.ok(view.settings.name, fmt::format("{} devices", view.inventory.devices.size()));
-}
-
-void check_nodes_of_devices(const NodeView& view, Report& report) {
-  if (view.settings.confined && !view.inventory.devices.empty() &&
-      !is_there(view.settings.dev / view.inventory.devices[0].name)) {
-    report_unseen(view, report, "the device nodes");
-    return;
-  }
-  for (const discovery::Device& device : view.inventory.devices) {
-    const fs::path node = view.settings.dev / device.name;
-    if (is_there(node)) continue;
-    report.add(Severity::error, view.settings.name, fmt::format("{} is missing", node.native()),
-               {.needed = "a device node for each device",
-                .remedy = "see that devtmpfs is mounted on /dev and udev runs"});
-    return;
-  }
-  report.ok(view.settings.name, "each device has its node");
 }
 
 // ---- The kubelet and the container runtime ----
@@ -270,13 +218,14 @@ void check_oci_runtime(const NodeView& view, Report& report) {
   }
 }
 
-constexpr std::array<Check<NodeView>, 13> kNodeChecks = {{
+constexpr std::array<Check<NodeView>, 14> kNodeChecks = {{
     {"node.kernel", "the kernel's version", check_kernel},
     {"node.headers", "the headers to build the module with", check_headers},
     {"node.module", "the kernel module: loaded, and of which version", check_module},
     {"node.abi", "the ABI of the module's devices", check_abi},
     {"node.taint", "whether the kernel has had an accident", check_taint},
     {"node.secure-boot", "Secure Boot and lockdown", check_secure_boot},
+    {"node.pci", "devices and bridges on the PCI bus, and their drivers", check_pci},
     {"node.sysfs", "the devices' attributes: readable, and owner writable", check_sysfs},
     {"node.device-nodes", "/dev/mockN of each device", check_nodes_of_devices},
     {"node.paths", "the kubelet's folders and that for CDI files", check_paths},
@@ -287,6 +236,16 @@ constexpr std::array<Check<NodeView>, 13> kNodeChecks = {{
 }};
 
 }  // namespace
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+fs::path sysfs_folder(const NodeView& view, std::string_view name) {
+  const fs::path own = view.settings.sysfs / name;
+  return is_there(own) ? own : view.settings.root / "sys" / name;
+}
 
 Result<std::string> read_text(const fs::path& path) {
   constexpr ByteCount kMost = 1_MiB;

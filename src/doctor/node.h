@@ -45,11 +45,22 @@ void check_node(const NodeSettings& settings, Report& report);
 
 // ---- For the parts of this component ----
 
+[[nodiscard]] bool is_there(const std::filesystem::path& path);
+
+/// A folder of sysfs. A pod that has parts of the host's sysfs elsewhere sees the others in its
+/// own.
+[[nodiscard]] std::filesystem::path sysfs_folder(const NodeView& view, std::string_view name);
+
 /// A small text file of the node's, without blanks at its end. Fails as read_file does.
 [[nodiscard]] Result<std::string> read_text(const std::filesystem::path& path);
 
 /// Adds a note that something can't be looked at, and how it can.
 void report_unseen(const NodeView& view, Report& report, const std::string& what);
+
+// Of node_devices.cpp.
+void check_pci(const NodeView& view, Report& report);
+void check_sysfs(const NodeView& view, Report& report);
+void check_nodes_of_devices(const NodeView& view, Report& report);
 
 // Of node_security.cpp.
 void check_secure_boot(const NodeView& view, Report& report);

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <optional>
 #include <ranges>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -30,16 +37,47 @@ bool secure_boot(const NodeSettings& settings) {
   return variable && !variable->empty() && variable->back() == 1;
 }
 
-/// Lines of the kernel's log with `mark` that are of this driver or of loading modules.
-std::vector<std::string> denials(const NodeView& view, std::string_view mark) {
+/// The number that follows a word. 0: there is none.
+std::uint64_t number_after(std::string_view text, std::string_view word) {
+  const auto at = text.find(word);
+  if (at == std::string_view::npos) return 0;
+  std::uint64_t number = 0;
+  std::from_chars(text.data() + at + word.size(), text.data() + text.size(), number);
+  return number;
+}
+
+/// What auditd has written, where it runs: the kernel's log then has none of it. The end of a long
+/// file.
+std::optional<std::string> audit_log(const NodeView& view) {
+  constexpr std::streamoff kMost = 4LL << 20;
+  std::ifstream file(view.settings.root / "var/log/audit/audit.log", std::ios::ate);
+  if (!file) return std::nullopt;
+  file.seekg(std::max<std::streamoff>(0, file.tellg() - kMost));
+  return std::string(std::istreambuf_iterator(file), {});
+}
+
+/// When the node was started, in seconds since 1970 (proc(5): btime). 0: not to be read.
+std::uint64_t boot_time(const NodeView& view) {
+  const auto stat = read_text(view.settings.root / "proc/stat");
+  return stat ? number_after(*stat, "\nbtime ") : 0;
+}
+
+/// Lines with `mark` that are of this driver or of loading modules, since the node was started.
+/// None at all: there is no log that can be read.
+std::optional<std::vector<std::string>> denials(const NodeView& view, std::string_view mark) {
+  const auto kernel_log = view.settings.run ? view.settings.run({"dmesg"}) : fail("not to be run");
+  const auto audit = audit_log(view);
+  if (!kernel_log && !audit) return std::nullopt;
+  const std::uint64_t start = boot_time(view);
   std::vector<std::string> lines;
-  if (!view.settings.run) return lines;
-  const auto log = view.settings.run({"dmesg"});
-  if (!log) return lines;
-  for (const auto part : std::views::split(*log, '\n')) {
-    const std::string line(part.begin(), part.end());
-    if (line.contains(mark) && (line.contains("mock") || line.contains("module_load"))) {
-      lines.push_back(line);
+  for (const std::string& log : {kernel_log.value_or(""), audit.value_or("")}) {
+    for (const auto part : std::views::split(log, '\n')) {
+      std::string line(part.begin(), part.end());
+      const bool ours = line.contains("mock") || line.contains("module_load");
+      if (!line.contains(mark) || !ours) continue;
+      // A line of auditd's has when it was: "msg=audit(1764288000.123:45):".
+      const std::uint64_t time = number_after(line, "msg=audit(");
+      if (time == 0 || time >= start) lines.push_back(std::move(line));
     }
   }
   return lines;
@@ -49,13 +87,13 @@ std::vector<std::string> denials(const NodeView& view, std::string_view mark) {
 void report_denials(const NodeView& view, Report& report, std::string_view mark,
                     const std::string& mode, const Advice& advice) {
   const auto lines = denials(view, mark);
-  if (lines.empty()) {
-    report.ok(view.settings.name, view.settings.run
-                                      ? fmt::format("{}, nothing was refused", mode)
-                                      : fmt::format("{}; what it refuses can't be seen", mode));
+  if (!lines) {
+    report_unseen(view, report, fmt::format("{}; what it has refused", mode));
+  } else if (lines->empty()) {
+    report.ok(view.settings.name, fmt::format("{}, nothing was refused", mode));
   } else {
     report.add(Severity::error, view.settings.name,
-               fmt::format("{}, {} times refused: {}", mode, lines.size(), lines.back()), advice);
+               fmt::format("{}, {} times refused: {}", mode, lines->size(), lines->back()), advice);
   }
 }
 

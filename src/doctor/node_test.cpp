@@ -31,6 +31,8 @@ class NodeDoctor : public testing::Test {
     put("sys/module/apparmor/parameters/enabled", "Y\n");
     put("sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
     put("dev/mock0", "");
+    add_function("0000:00:02.0", "0x00fb");
+    add_function("0001:01:00.0", "0x0001");
     for (const char* const folder : {"plugins", "plugins_registry", "cdi"}) {
       fs::create_directories(root() / folder);
     }
@@ -45,6 +47,14 @@ class NodeDoctor : public testing::Test {
   void put(const fs::path& path, std::string_view content) const {
     fs::create_directories((root() / path).parent_path());
     ASSERT_TRUE(write_file(root() / path, content));
+  }
+
+  /// A PCI function of mock-device, with a driver.
+  void add_function(const std::string& bdf, std::string_view device_id) const {
+    const fs::path folder = fs::path("sys/bus/pci/devices") / bdf;
+    put(folder / "vendor", "0x1de5\n");
+    put(folder / "device", device_id);
+    put(folder / "driver", "");
   }
 
   [[nodiscard]] Report look(bool confined = false) const {
@@ -101,7 +111,27 @@ TEST_F(NodeDoctor, MissesTheModule) {
   fs::remove_all(sysfs_.class_folder());
   const Finding found = finding("node.module");
   EXPECT_EQ(found.severity, Severity::error);
-  EXPECT_THAT(found.advice.remedy, HasSubstr("modprobe mock-accel"));
+  EXPECT_THAT(found.advice.remedy, HasSubstr("modprobe -a mock-accel-fabric mock-accel"));
+}
+
+TEST_F(NodeDoctor, CountsWhatIsOnThePciBus) {
+  EXPECT_EQ(finding("node.pci").found, "1 bridges, 1 PFs on the PCI bus, with drivers");
+}
+
+TEST_F(NodeDoctor, MissesTheDriverOfABridge) {
+  fs::remove(root() / "sys/bus/pci/devices/0000:00:02.0/driver");
+  const Finding found = finding("node.pci");
+  EXPECT_EQ(found.severity, Severity::error);
+  EXPECT_EQ(found.found, "1 of 1 bridges have no driver; 0000:00:02.0 is one");
+  EXPECT_EQ(found.advice.needed, "the module mock-accel-fabric with each of them");
+}
+
+TEST_F(NodeDoctor, MissesAccelerators) {
+  fs::remove_all(root() / "sys/bus/pci/devices");
+  EXPECT_EQ(finding("node.pci").severity, Severity::ok);  // a server may give others their numbers
+  fs::remove(sysfs_.class_folder() / "mock0");
+  EXPECT_EQ(finding("node.pci").severity, Severity::warning);
+  EXPECT_EQ(finding("node.pci", true).severity, Severity::note);
 }
 
 TEST_F(NodeDoctor, SeesAModuleOfAnotherVersion) {
@@ -195,6 +225,25 @@ TEST_F(NodeDoctor, ShowsWhatSelinuxHasRefused) {
   EXPECT_EQ(finding("node.selinux").found, "SELinux is enforcing, nothing was refused");
   programs_["dmesg"] = "audit: avc:  denied  { write } for comm=\"mock-accel-dra-\"\n";
   EXPECT_EQ(finding("node.selinux").severity, Severity::error);
+}
+
+TEST_F(NodeDoctor, ReadsWhatAuditdHasWrittenSinceTheStart) {
+  put("sys/fs/selinux/enforce", "1");
+  put("proc/stat", "cpu 1 2\nbtime 1764288000\n");
+  const std::string denial = ":45): avc:  denied  { write } for comm=\"mock-accel-dra-\"\n";
+  put("var/log/audit/audit.log", "type=AVC msg=audit(1764287999.9" + denial);
+  EXPECT_EQ(finding("node.selinux").severity, Severity::ok);
+  put("var/log/audit/audit.log", "type=AVC msg=audit(1764288000.1" + denial);
+  EXPECT_EQ(finding("node.selinux").severity, Severity::error);
+}
+
+TEST_F(NodeDoctor, DoesNotSayThatNothingWasRefusedWhereItCannotLook) {
+  put("sys/fs/selinux/enforce", "1");
+  programs_.erase("dmesg");
+  for (const char* const id : {"node.selinux", "node.apparmor"}) {
+    EXPECT_EQ(finding(id).severity, Severity::note);
+    EXPECT_THAT(finding(id).found, HasSubstr("what it has refused can't be seen"));
+  }
 }
 
 TEST_F(NodeDoctor, ShowsWhatApparmorHasRefused) {

@@ -70,6 +70,12 @@ std::string qemu_text(const fs::path& cache) {
   return tree == names->end() ? "" : "unpacked in the cache";
 }
 
+Result<std::string> output_of(const std::vector<std::string>& argv) {
+  constexpr std::chrono::seconds kPatience{10};
+  if (find_program(argv[0]).empty()) return fail("{}: not installed", argv[0]);
+  return run_checked({.argv = argv}, {.timeout = kPatience});
+}
+
 Result<void> look_at_machine(Report& report) {
   const auto cache = lab::cache_folder();
   if (!cache) return std::unexpected(cache.error());
@@ -81,16 +87,11 @@ Result<void> look_at_machine(Report& report) {
       .kvm = lab::try_kvm(),
       .qemu = qemu_text(*cache),
       .labs = {},
-      .has_program = [](std::string_view name) { return !find_program(name).empty(); }};
+      .has_program = [](std::string_view name) { return !find_program(name).empty(); },
+      .run = output_of};
   for (const lab::LabStatus& lab : *labs) settings.labs.push_back(facts_of(lab));
   check_machine(settings, report);
   return {};
-}
-
-Result<std::string> output_of(const std::vector<std::string>& argv) {
-  constexpr std::chrono::seconds kPatience{10};
-  if (find_program(argv[0]).empty()) return fail("{}: not installed", argv[0]);
-  return run_checked({.argv = argv}, {.timeout = kPatience});
 }
 
 void look_at_node(Report& report) {

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <charconv>
+#include <optional>
+#include <ranges>
+#include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "doctor/compatibility.h"
+#include "doctor/node.h"
+#include "mock_accel.h"
+#include "mock_accel_fabric.h"
+
+namespace mockdev::doctor {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A kind of PCI function that mock-device makes. Its numbers are defaults: a server may have
+/// others.
+struct Kind {
+  unsigned device_id;
+  std::string_view name;    ///< of several
+  std::string_view driver;  ///< that it is for
+};
+constexpr std::array<Kind, 3> kKinds = {{
+    {MOCK_FABRIC_PCI_DEVICE, "bridges", "mock-accel-fabric"},
+    {MOCK_ACCEL_PCI_DEVICE_PF, "PFs", "mock-accel"},
+    {MOCK_ACCEL_PCI_DEVICE_VF, "VFs", "mock-accel"},
+}};
+
+/// The number in a file such as `vendor`: "0x1de5".
+std::optional<unsigned> read_hex(const fs::path& path) {
+  const auto text = read_text(path);
+  unsigned number = 0;
+  if (!text || !text->starts_with("0x")) return std::nullopt;
+  const auto [end, error] =
+      std::from_chars(text->data() + 2, text->data() + text->size(), number, 16);
+  return error == std::errc{} ? std::optional(number) : std::nullopt;
+}
+
+/// The folders of functions of a kind, in sysfs.
+std::vector<fs::path> functions_of(const fs::path& bus, const Kind& kind) {
+  std::vector<fs::path> found;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(bus, ignored)) {
+    if (read_hex(entry.path() / "vendor") == MOCK_ACCEL_PCI_VENDOR &&
+        read_hex(entry.path() / "device") == kind.device_id) {
+      found.push_back(entry.path());
+    }
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+/// Reports functions that their driver does not have. True: there were some.
+bool report_without_driver(const NodeView& view, Report& report, const Kind& kind,
+                           const std::vector<fs::path>& functions) {
+  const auto has_driver = [](const fs::path& function) { return is_there(function / "driver"); };
+  const auto count =
+      functions.size() - static_cast<std::size_t>(std::ranges::count_if(functions, has_driver));
+  if (count == 0) return false;
+  const fs::path& first = *std::ranges::find_if_not(functions, has_driver);
+  report.add(Severity::error, view.settings.name,
+             fmt::format("{} of {} {} have no driver; {} is one", count, functions.size(),
+                         kind.name, first.filename().native()),
+             {.needed = fmt::format("the module {} with each of them", kind.driver),
+              .remedy = compatibility().row("module").advice.remedy});
+  return true;
+}
+
+}  // namespace
+
+void check_pci(const NodeView& view, Report& report) {
+  const fs::path bus = sysfs_folder(view, "bus") / "pci/devices";
+  std::string counts;
+  bool well = true;
+  for (const Kind& kind : kKinds) {
+    const auto functions = functions_of(bus, kind);
+    if (functions.empty()) continue;
+    counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", functions.size(), kind.name);
+    well = !report_without_driver(view, report, kind, functions) && well;
+  }
+  if (!well) return;
+  if (!counts.empty()) {
+    report.ok(view.settings.name, counts + " on the PCI bus, with drivers");
+  } else if (!view.inventory.devices.empty()) {
+    report.ok(view.settings.name, "PCI functions with numbers of their own");
+  } else {
+    // An agent runs on each node, and not each has to have a device; who asks on the node itself
+    // looks for one.
+    report.add(view.settings.confined ? Severity::note : Severity::warning, view.settings.name,
+               "no accelerator is on the PCI bus, and no bridge to some",
+               compatibility().row("accelerators").advice);
+  }
+}
+
+void check_sysfs(const NodeView& view, Report& report) {
+  for (const discovery::Problem& problem : view.inventory.problems) {
+    report.add(
+        Severity::error, view.settings.name, fmt::format("{}: {}", problem.device, problem.message),
+        {.needed = "readable attributes", .remedy = compatibility().row("versions").advice.remedy});
+  }
+  const fs::path folder = view.settings.sysfs / "class/mock-accel";
+  for (const discovery::Device& device : view.inventory.devices) {
+    const fs::path owner = folder / device.name / "owner";
+    if (::access(owner.c_str(), W_OK) == 0) continue;
+    report.add(Severity::error, view.settings.name,
+               fmt::format("{}: can't be written: {}", owner.native(),
+                           std::generic_category().message(errno)),
+               {.needed = "owner is written to hand a device out",
+                .remedy = "run as root; in a pod mount /sys/devices for writing, as "
+                          "deploy/node-agent.yaml does"});
+    return;  // the others are alike
+  }
+  report.ok(view.settings.name, fmt::format("{} devices", view.inventory.devices.size()));
+}
+
+void check_nodes_of_devices(const NodeView& view, Report& report) {
+  if (view.settings.confined && !view.inventory.devices.empty() &&
+      !is_there(view.settings.dev / view.inventory.devices[0].name)) {
+    report_unseen(view, report, "the device nodes");
+    return;
+  }
+  for (const discovery::Device& device : view.inventory.devices) {
+    const fs::path node = view.settings.dev / device.name;
+    if (is_there(node)) continue;
+    report.add(Severity::error, view.settings.name, fmt::format("{} is missing", node.native()),
+               {.needed = "a device node for each device",
+                .remedy = "see that devtmpfs is mounted on /dev and udev runs"});
+    return;
+  }
+  report.ok(view.settings.name, "each device has its node");
+}
+
+}  // namespace mockdev::doctor
