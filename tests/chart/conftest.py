@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Helm chart: by Helm alone, and with the API server of a real control plane."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / folder) for folder in ("tests/integration", "tests/cluster", "scripts")]
 
+import chart  # noqa: E402
 from cluster import ControlPlane, new_name  # noqa: E402
 from helm import NAMESPACE, Helm  # noqa: E402
 from lab import eventually  # noqa: E402
@@ -53,6 +55,24 @@ def plane(session_plane, helm):
     yield session_plane
     helm.run("uninstall", "mock-device", "--namespace", NAMESPACE, "--ignore-not-found")
     session_plane.kubectl("delete", "namespace", NAMESPACE, "--timeout=300s")
+
+
+@pytest.fixture
+def plane_with_an_older_kmm(plane, helm):
+    """The same, with a Module as of KMM 2.6.0: without spec.dra."""
+    [module] = [one for (kind, _), one in helm.objects(*chart.values_of("kmm")).items()
+                if kind == "Module"]
+    module["metadata"]["name"] = "probe"
+
+    def takes_all_of_it():
+        return plane.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-",
+                             manifest=[module], check=False).returncode == 0
+    removed = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/dra"
+    plane.kubectl("patch", "crd", "modules.kmm.sigs.x-k8s.io", "--type=json",
+                  "--patch", json.dumps([{"op": "remove", "path": removed}]))
+    yield plane
+    plane.kubectl("replace", "-f", DEFINITIONS[0])
+    eventually(takes_all_of_it, "spec.dra is known again")
 
 
 @pytest.fixture(scope="session")

@@ -108,6 +108,14 @@ def test_a_release_whose_agents_kmm_runs(plane, helm):
     assert named == "mock-accel.example.com/accelerator"
 
 
+@pytest.mark.skipif(not takes("kmm"), reason="before Kubernetes 1.34")
+def test_a_kmm_that_can_not_run_agents_is_refused(plane_with_an_older_kmm, helm):
+    refused = helm.release("install", *chart.values_of("kmm"), check=False)
+    assert refused.returncode != 0 and "takes a KMM newer than 2.6.0" in refused.stderr
+    # What it says to do is done.
+    helm.release("install", *chart.values_of("kmm"), "--set", "draDriver.nodeAgent.deployedBy=chart")
+
+
 @with_both_helms
 def test_an_upgrade_that_was_killed_is_undone(plane, helm):
     helm.release("install")
