@@ -9,6 +9,7 @@ from helm import NAMESPACE, with_both_helms
 
 MAPPING = {"regexp": "^.+$", "containerImage": "registry.example.com/kmod:${KERNEL_FULL_VERSION}"}
 IMAGE = "registry.example.com/source:1"
+SIGN = {"keySecret": {"name": "key"}, "certSecret": {"name": "certificate"}}
 
 
 def value(path, content):
@@ -156,6 +157,7 @@ def test_a_value_that_makes_no_sense_is_refused(helm, path, content):
      "example.com:5000/kmod has neither tag nor digest"),
     (module(kernelMappings=[{**MAPPING, "build": {}}, {**MAPPING, "build": {"secrets": []}}]),
      "[1].build takes kernelModule.mode: build"),
+    (module(kernelMappings=[{**MAPPING, "sign": SIGN}]), "[0].sign takes an unsignedImage"),
     (module(mode="build"), "takes kernelModule.build.sourceImage"),
     (module(mode="build", build={"sourceImage": IMAGE},
             kernelMappings=[{**MAPPING, "containerImage": "kmod:1"}]),
@@ -166,6 +168,14 @@ def test_a_value_that_makes_no_sense_is_refused(helm, path, content):
 ])
 def test_settings_that_do_not_fit_together_are_refused(helm, values, words):
     assert words in refused(helm, values)
+
+
+@pytest.mark.parametrize("where, sign", [
+    ({}, {**SIGN, "unsignedImage": "registry.example.com/unsigned:1"}),
+    ({"mode": "build", "build": {"sourceImage": IMAGE}}, SIGN),
+])
+def test_there_is_something_to_sign(helm, where, sign):
+    assert helm.objects(values=module(kernelMappings=[{**MAPPING, "sign": sign}], **where))
 
 
 @pytest.mark.parametrize("values, version, words", [
