@@ -31,8 +31,9 @@ demo-vm: build ## show a guest with accelerators, seen from inside
 image: build ## the DRA driver's container image, build/images/mock-accel-dra-driver.tar
 	@images/driver/make build/$(PRESET)/bin/mock-accel-dra-driver build/images/mock-accel-dra-driver.tar
 
-images: image ## that, the server's, and the kernel modules' for each kernel whose headers are here (or KDIRS="…")
+images: image ## that, the server's, the kernel modules' for each kernel whose headers are here (or KDIRS="…"), and their sources'
 	@images/server/make build/$(PRESET)/bin/mock-accel-server build/images/mock-accel-server.tar
+	@images/source/make build/images/mock-accel-source.tar
 	@for kdir in $(or $(KDIRS),$(wildcard /lib/modules/*/build)); do \
 		images/kmod/make "$$kdir" build/images || exit 1; done
 

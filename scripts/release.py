@@ -61,6 +61,12 @@ def packages():
     shutil.rmtree(DIST / "cpack")
 
 
+def compress(file):
+    """FILE.gz takes its place."""
+    Path(f"{file}.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
+    file.unlink()
+
+
 def image(recipe, program, *others, build=BUILD, architecture=sbom.THIS_ARCHITECTURE, environment=None):
     """By images/`recipe`. `others` are the programs that it takes along."""
     environment = os.environ | (environment or {})
@@ -68,8 +74,7 @@ def image(recipe, program, *others, build=BUILD, architecture=sbom.THIS_ARCHITEC
     name = f"{program}-{VERSION}-{architecture}"
     file = DIST / f"{name}.tar"
     run(ROOT / "images" / recipe / "make", programs[0], file, env=environment)
-    (DIST / f"{name}.tar.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
-    file.unlink()
+    compress(file)
     with (DIST / f"{name}.spdx.json").open("w") as document:
         run(ROOT / "scripts" / "sbom.py", program, *programs, stdout=document, env=environment)
 
@@ -77,6 +82,13 @@ def image(recipe, program, *others, build=BUILD, architecture=sbom.THIS_ARCHITEC
 def images(**where):
     image("driver", "mock-accel-dra-driver", "mock-device-workload", **where)
     image("server", "mock-accel-server", **where)
+
+
+def source_image():
+    """Of the kernel modules, for any architecture. Without a program in it, it needs no bill."""
+    file = DIST / f"mock-accel-source-{VERSION}.tar"
+    run(ROOT / "images" / "source" / "make", file)
+    compress(file)
 
 
 def chart():
@@ -99,6 +111,7 @@ def parts(arm64):
         yield "images for arm64", functools.partial(
             images, build=ROOT / "build" / "arm64", architecture="arm64",
             environment={"ARCH": "arm64", "SYSROOT": str(ROOT / "build" / "arm64-sysroot")})
+    yield "image of the kernel modules' sources", source_image
     yield "Helm chart", chart
     yield "checksums", sums
 

@@ -4,6 +4,7 @@
 import json
 import re
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -106,10 +107,14 @@ def test_the_dockerfile_builds_the_modules(helm, tmp_path):
     objects = helm.objects(*chart.values_of("kmm"))
     dockerfile = objects["ConfigMap", "mock-accel-dockerfile"]["data"]["dockerfile"]
     [step] = re.findall(r"^RUN (make (?:.*\\\n)*.*)", dockerfile, re.MULTILINE)
+    [sources] = re.findall(r"^COPY --from=source (\S+) \1$", dockerfile, re.MULTILINE)
     kernel = max(one.parent.name for one in Path("/lib/modules").glob("6.12*/build"))
-    subprocess.run(["make", "-C", ROOT / "kernel", "dkms", f"DKMS_TREE={tmp_path}/usr/src/mock-device"],
-                   check=True)
-    step = step.replace("/usr/src", f"{tmp_path}/usr/src").replace('"/opt', f'"{tmp_path}/opt')
+    subprocess.run([ROOT / "images/source/make", tmp_path / "source.tar"], check=True)
+    with tarfile.open(tmp_path / "source.tar") as image:
+        image.extract("layer.tar", tmp_path)
+    with tarfile.open(tmp_path / "layer.tar") as layer:
+        layer.extractall(tmp_path)
+    step = step.replace(sources, f"{tmp_path}{sources}").replace('"/opt', f'"{tmp_path}/opt')
     step = step.replace("-b /opt", f"-b {tmp_path}/opt")
     subprocess.run(["sh", "-ec", step], check=True, env={
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "KERNEL_FULL_VERSION": kernel})

@@ -71,6 +71,17 @@ def test_the_dkms_package_has_what_the_modules_are_built_from(dist, tmp_path):
     assert VERSION in run("dpkg-deb", "--info", package, "postinst")
 
 
+def test_the_image_of_the_sources_has_what_the_dkms_package_has(dist, tmp_path):
+    with tarfile.open(dist / f"mock-accel-source-{VERSION}.tar.gz") as archive:
+        archive.extract("layer.tar", tmp_path)
+    with tarfile.open(tmp_path / "layer.tar") as layer:
+        layer.extractall(tmp_path / "image")
+    (package,) = dist.glob("mock-device-dkms_*.deb")
+    run("dpkg-deb", "--extract", package, tmp_path / "package")
+    run("diff", "--recursive", tmp_path / "image/usr/src/mock-device",
+        tmp_path / "package/usr/src" / f"mock-device-{VERSION}")
+
+
 @pytest.mark.parametrize(("program", "library", "package"), [
     ("mock-accel-dra-driver", "libcurl.so.4", "libcurl4"),
     ("mock-accel-server", "libuuid.so.1", "libuuid1")])
