@@ -107,7 +107,8 @@ void default_signals() {
 }
 
 struct Start {
-  int output;             ///< becomes stdout and stderr
+  int output;             ///< becomes stdout
+  int errors;             ///< becomes stderr
   bool dies_with_parent;  ///< SIGKILL when the parent dies
 };
 
@@ -124,7 +125,7 @@ struct Start {
   // End of file here: the parent is gone or does not want this process after all.
   if (::read(gate, &go, 1) != 1) ::_exit(127);
   if (::dup2(input, STDIN_FILENO) >= 0 && ::dup2(how.output, STDOUT_FILENO) >= 0 &&
-      ::dup2(how.output, STDERR_FILENO) >= 0) {
+      ::dup2(how.errors, STDERR_FILENO) >= 0) {
     ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     image.execute();
   }
@@ -435,8 +436,9 @@ Result<Outcome> run(const Command& command, const RunOptions& options) {
   if (!output) return std::unexpected(output.error());
   ::fcntl(output->reader.get(), F_SETFL, O_NONBLOCK);
 
-  const auto process =
-      create(command, {.output = output->writer.get(), .dies_with_parent = true}, {});
+  const int errors = options.errors_apart ? STDERR_FILENO : output->writer.get();
+  const auto process = create(
+      command, {.output = output->writer.get(), .errors = errors, .dies_with_parent = true}, {});
   if (!process) return std::unexpected(process.error());
   output->writer.reset();
   const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process->pid, 0)));
@@ -469,7 +471,9 @@ Result<ProcessId> start(const Command& command, const std::filesystem::path& log
                         const std::function<Result<void>(const ProcessId&)>& on_created) {
   const Result<UniqueFd> output = open_log(log);
   if (!output) return std::unexpected(output.error());
-  return create(command, {.output = output->get(), .dies_with_parent = false}, on_created);
+  return create(command,
+                {.output = output->get(), .errors = output->get(), .dies_with_parent = false},
+                on_created);
 }
 
 // --- Processes -----------------------------------------------------------------------------------

@@ -74,6 +74,8 @@ struct RunOptions {
   std::optional<std::chrono::milliseconds> timeout = {};
   /// Stops the program and fails when requested. May be null.
   const Interrupt* interrupt = nullptr;
+  /// Standard error is this process's own, and no part of the output.
+  bool errors_apart = false;
   /// All output is also added to this file. Empty: none.
   std::filesystem::path log = {};
   /// Called with each line of output as it comes, without its newline. May be empty.
@@ -83,7 +85,7 @@ struct RunOptions {
 /// How a program ended.
 struct Outcome {
   int exit_code;       ///< 128 + n when signal n ended it, as shells have it
-  std::string output;  ///< stdout and stderr as they came, the last 1 MiB of them
+  std::string output;  ///< stdout and, unless apart, stderr as they came, the last 1 MiB of them
 };
 
 /// Runs a program to its end in a session of its own, so that a Ctrl-C in

@@ -67,6 +67,12 @@ TEST(Run, GivesExitCodeAndAllOutput) {
   EXPECT_EQ(outcome->output, "out\nerr\n");
 }
 
+TEST(Run, KeepsErrorsApart) {
+  const auto outcome = run(shell("echo out; echo err >&2"), {.errors_apart = true});
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->output, "out\n");
+}
+
 TEST(Run, CountsADeathBySignalAsShellsDo) {
   EXPECT_EQ(run(shell("kill -KILL $$"))->exit_code, 128 + SIGKILL);
 }

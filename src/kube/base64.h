@@ -12,4 +12,7 @@ namespace mockdev::kube {
 /// not base64.
 [[nodiscard]] std::optional<std::string> decode_base64(std::string_view text);
 
+/// The text for bytes, in one line.
+[[nodiscard]] std::string encode_base64(std::string_view bytes);
+
 }  // namespace mockdev::kube

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/config.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <exception>
@@ -96,7 +97,6 @@ Result<Section> entry_of(const Section& file, const std::string& list, const std
 
 /// Ways to log in that this client does not know.
 constexpr auto kUnsupported = std::to_array<std::pair<const char*, const char*>>({
-    {"exec", "programs that fetch credentials"},
     {"auth-provider", "authentication providers"},
     {"username", "user names and passwords"},
     {"as", "impersonation"},
@@ -158,11 +158,74 @@ Result<void> read_cluster(const Section& cluster, Config& config) {
   return {};
 }
 
+constexpr std::array<std::string_view, 2> kPluginVersions = {
+    "client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"};
+
+/// "PATH=/bin" of each {name: PATH, value: /bin}.
+Result<std::vector<std::pair<std::string, std::string>>> read_environment(const Section& plugin) {
+  std::vector<std::pair<std::string, std::string>> variables;
+  const YAML::Node list = plugin.node["env"];
+  for (std::size_t i = 0; plugin.has("env") && i < list.size(); ++i) {
+    const Section variable{.node = list[i], .name = fmt::format("{}.env[{}]", plugin.name, i), .folder = {}};
+    auto name = variable.text("name");
+    auto value = variable.text("value");
+    if (!name || !value) return std::unexpected((name ? value : name).error());
+    if (name->empty()) return fail("{}.name: is missing", variable.name);
+    variables.emplace_back(*std::move(name), *std::move(value));
+  }
+  return variables;
+}
+
+/// A program with a '/' in its name is relative to the file's folder, another is looked up in PATH.
+Result<std::vector<std::string>> read_command(const Section& plugin) {
+  auto command = plugin.text("command");
+  if (!command) return std::unexpected(command.error());
+  if (command->empty()) return fail("{}.command: is missing", plugin.name);
+  std::vector<std::string> argv = {command->contains('/') ? (plugin.folder / *command).native()
+                                                          : *command};
+  const YAML::Node list = plugin.node["args"];
+  for (std::size_t i = 0; plugin.has("args") && i < list.size(); ++i) {
+    if (!list[i].IsScalar()) return fail("{}.args[{}]: is not a text", plugin.name, i);
+    argv.push_back(list[i].Scalar());
+  }
+  return argv;
+}
+
+Result<CredentialPlugin> read_plugin(const Section& plugin) {
+  if (!plugin.node.IsMap()) return fail("{}: is no map", plugin.name);
+  auto version = plugin.text("apiVersion");
+  if (!version) return std::unexpected(version.error());
+  if (std::ranges::find(kPluginVersions, *version) == kPluginVersions.end()) {
+    return fail("{}.apiVersion: '{}' is neither {} nor {}", plugin.name, *version,
+                kPluginVersions[0], kPluginVersions[1]);
+  }
+  const auto mode = plugin.text("interactiveMode");
+  if (mode && *mode == "Always") {
+    return fail("{}.interactiveMode: a program that needs a terminal is not supported",
+                plugin.name);
+  }
+  auto argv = read_command(plugin);
+  if (!argv) return std::unexpected(argv.error());
+  auto variables = read_environment(plugin);
+  if (!variables) return std::unexpected(variables.error());
+  auto hint = plugin.text("installHint");
+  if (!hint) return std::unexpected(hint.error());
+  const auto wants_cluster = plugin.flag("provideClusterInfo");
+  if (!wants_cluster) return std::unexpected(wants_cluster.error());
+  return CredentialPlugin{.api_version = *std::move(version),
+                          .argv = *std::move(argv),
+                          .environment = *std::move(variables),
+                          .install_hint = *std::move(hint),
+                          .wants_cluster = *wants_cluster};
+}
+
 Result<void> read_user(const Section& user, Config& config) {
   for (const auto& [key, meaning] : kUnsupported) {
     if (user.has(key)) {
-      return fail("{}.{}: {} are not supported; give a token or a client certificate", user.name,
-                  key, meaning);
+      return fail(
+          "{}.{}: {} are not supported; give a token, a client certificate, or a program that "
+          "fetches them",
+          user.name, key, meaning);
     }
   }
   if (auto read = read_credentials(user, kUserCredentials, config); !read) return read;
@@ -174,6 +237,11 @@ Result<void> read_user(const Section& user, Config& config) {
   auto token_file = user.path("tokenFile");
   if (!token_file) return std::unexpected(token_file.error());
   config.token = {.file = *std::move(token_file), .text = *std::move(token)};
+  if (!user.has("exec")) return {};
+  auto plugin =
+      read_plugin({.node = user.node["exec"], .name = user.name + ".exec", .folder = user.folder});
+  if (!plugin) return std::unexpected(plugin.error());
+  config.plugin = *std::move(plugin);
   return {};
 }
 

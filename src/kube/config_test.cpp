@@ -16,7 +16,9 @@
 namespace mockdev::kube {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 /// A variable of the environment while it lives.
 class Variable {
@@ -112,6 +114,21 @@ TEST_F(Kubeconfig, KnowsTokensAndTokenFiles) {
   EXPECT_EQ(config->token.file, folder_.path() / "t");
 }
 
+TEST_F(Kubeconfig, KnowsProgramsThatFetchCredentials) {
+  const auto config = read_fields(kServer, R"(exec: {
+      apiVersion: client.authentication.k8s.io/v1beta1, command: ./bin/login, args: [get, token],
+      env: [{name: REGION, value: here}], installHint: get it, interactiveMode: IfAvailable,
+      provideClusterInfo: true})");
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_TRUE(config->plugin);
+  EXPECT_EQ(config->plugin->api_version, "client.authentication.k8s.io/v1beta1");
+  EXPECT_THAT(config->plugin->argv,
+              ElementsAre((folder_.path() / "./bin/login").native(), "get", "token"));
+  EXPECT_THAT(config->plugin->environment, ElementsAre(Pair("REGION", "here")));
+  EXPECT_EQ(config->plugin->install_hint, "get it");
+  EXPECT_TRUE(config->plugin->wants_cluster);
+}
+
 struct Mistake {
   const char* name;
   const char* cluster;
@@ -146,9 +163,23 @@ INSTANTIATE_TEST_SUITE_P(
                 "clusters[c].cluster.certificate-authority-data: is not base64"},
         Mistake{"half_a_pair", kServer, "client-key: k",
                 "users[u].user: has only one of client-certificate and client-key"},
-        Mistake{"exec", kServer, "exec: {command: aws}",
-                "users[u].user.exec: programs that fetch credentials are not supported; give a "
-                "token or a client certificate"}),
+        Mistake{"password", kServer, "username: root",
+                "users[u].user.username: user names and passwords are not supported; give a token, "
+                "a client certificate, or a program that fetches them"},
+        Mistake{"exec_version", kServer, "exec: {command: aws}",
+                "users[u].user.exec.apiVersion: '' is neither client.authentication.k8s.io/v1 nor "
+                "client.authentication.k8s.io/v1beta1"},
+        Mistake{"exec_command", kServer, "exec: {apiVersion: client.authentication.k8s.io/v1}",
+                "users[u].user.exec.command: is missing"},
+        Mistake{
+            "exec_variable", kServer,
+            "exec: {apiVersion: client.authentication.k8s.io/v1, command: a, env: [{value: b}]}",
+            "users[u].user.exec.env[0].name: is missing"},
+        Mistake{"exec_terminal", kServer,
+                "exec: {apiVersion: client.authentication.k8s.io/v1, command: a, "
+                "interactiveMode: Always}",
+                "users[u].user.exec.interactiveMode: a program that needs a terminal is not "
+                "supported"}),
     [](const auto& param) { return param.param.name; });
 
 TEST_F(Kubeconfig, SaysWhatItLacks) {
@@ -218,6 +249,14 @@ TEST(Base64, DecodesWhatRfc4648Lists) {
   EXPECT_EQ(decode_base64("Zm9v"), "foo");
   EXPECT_EQ(decode_base64("Zm9v\nYmFy\n"), "foobar");
   EXPECT_EQ(decode_base64("//+/"), "\xff\xff\xbf");
+}
+
+TEST(Base64, EncodesWhatItDecodes) {
+  EXPECT_EQ(encode_base64(""), "");
+  EXPECT_EQ(encode_base64("f"), "Zg==");
+  EXPECT_EQ(encode_base64("fo"), "Zm8=");
+  EXPECT_EQ(encode_base64("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(encode_base64("\xff\xff\xbf"), "//+/");
 }
 
 TEST(Base64, RefusesOtherText) {

@@ -17,6 +17,7 @@
 
 #include "kube/api.h"
 #include "kube/pause.h"
+#include "kube/secrets.h"
 #include "kube/url.h"
 
 namespace mockdev::kube {
@@ -24,6 +25,8 @@ namespace {
 
 /// Connections that wait for the next request, at most; more are closed.
 constexpr std::size_t kMaxIdle = 8;
+
+constexpr int kUnauthorized = 401;
 
 constexpr std::chrono::nanoseconds kNoLimit = std::chrono::hours(1);
 
@@ -60,30 +63,6 @@ class NoSigpipe {
   sigset_t pipe_{};
   sigset_t old_{};
 };
-
-/// What the credentials say at the moment of one request.
-struct Secrets {
-  std::string authority;
-  std::string certificate;
-  std::string key;
-  std::string token;
-};
-
-Result<Secrets> read_secrets(const Config& config) {
-  Secrets secrets;
-  const std::array<std::pair<const Credential*, std::string*>, 4> parts = {{
-      {&config.certificate_authority, &secrets.authority},
-      {&config.client_certificate, &secrets.certificate},
-      {&config.client_key, &secrets.key},
-      {&config.token, &secrets.token},
-  }};
-  for (const auto& [credential, text] : parts) {
-    auto read = read_credential(*credential);
-    if (!read) return std::unexpected(read.error());
-    *text = *std::move(read);
-  }
-  return secrets;
-}
 
 /// A text that curl copies.
 curl_blob blob_of(std::string& text) {
@@ -182,22 +161,20 @@ class Connection {
 
   [[nodiscard]] bool usable() const { return multi_ != nullptr && easy_ != nullptr; }
 
-  std::expected<HttpReply, HttpFailure> send(const Config& config, const HttpRequest& request,
+  /// The secrets stay as they are: curl takes pointers to what it copies.
+  std::expected<HttpReply, HttpFailure> send(const Config& config, Secrets& secrets,
+                                             const HttpRequest& request,
                                              const std::string& user_agent,
                                              std::chrono::milliseconds connect_timeout,
                                              const std::stop_token& stop) {
-    auto secrets = read_secrets(config);
-    if (!secrets) {
-      return std::unexpected(HttpFailure{reason::kBadCredential, secrets.error().message});
-    }
     const NoSigpipe no_sigpipe;
     HeaderList headers;
     Arrival arrival;
     curl_easy_reset(easy_.get());
     error_text_[0] = '\0';
     set_server(config, request, connect_timeout);
-    set_secrets(config, *secrets);
-    set_message(request, *secrets, user_agent, headers, arrival);
+    set_secrets(config, secrets);
+    set_message(request, secrets, user_agent, headers, arrival);
 
     curl_multi_add_handle(multi_.get(), easy_.get());
     auto outcome = transfer(config, request, arrival, stop);
@@ -412,6 +389,7 @@ class Http::Implementation {
         connect_timeout_(connect_timeout) {}
 
   [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] SecretSource& secrets() { return secrets_; }
 
   std::expected<HttpReply, HttpFailure> send(const HttpRequest& request,
                                              const std::stop_token& stop) {
@@ -419,8 +397,14 @@ class Http::Implementation {
     if (!connection->usable()) {
       return std::unexpected(HttpFailure{reason::kUnreachable, "out of memory"});
     }
-    auto outcome = connection->send(config_, request, user_agent_, connect_timeout_, stop);
+    auto secrets = secrets_.read();
+    if (!secrets) {
+      return std::unexpected(HttpFailure{reason::kBadCredential, secrets.error().message});
+    }
+    auto outcome =
+        connection->send(config_, *secrets, request, user_agent_, connect_timeout_, stop);
     if (outcome) {
+      if (outcome->status == kUnauthorized) secrets_.refuse(*secrets);
       give_back(std::move(connection));
     } else if (outcome.error().reason != reason::kCancelled) {
       // What broke this connection has probably broken those that wait, too, and each would cost
@@ -453,6 +437,7 @@ class Http::Implementation {
   const Config config_;
   const std::string user_agent_;
   const std::chrono::milliseconds connect_timeout_;
+  SecretSource secrets_{config_};
   std::mutex mutex_;
   std::vector<std::unique_ptr<Connection>> idle_;
 };
@@ -469,11 +454,12 @@ Result<std::unique_ptr<Http>> Http::make(Config config, std::string user_agent,
   if (!config.server.starts_with("https://") && !config.server.starts_with("http://")) {
     return fail("{}: server: '{}' is not an https:// address", config.source, config.server);
   }
-  if (auto secrets = read_secrets(config); !secrets) {
-    return with_context(config.source, secrets.error());
+  auto implementation =
+      std::make_unique<Implementation>(std::move(config), std::move(user_agent), connect_timeout);
+  if (auto secrets = implementation->secrets().read(); !secrets) {
+    return with_context(implementation->config().source, secrets.error());
   }
-  return std::unique_ptr<Http>(new Http(
-      std::make_unique<Implementation>(std::move(config), std::move(user_agent), connect_timeout)));
+  return std::unique_ptr<Http>(new Http(std::move(implementation)));
 }
 
 const Config& Http::config() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace mockdev::kube {
@@ -11,5 +12,10 @@ namespace mockdev::kube {
 [[nodiscard]] std::string second_time(std::chrono::system_clock::time_point time);
 /// A MicroTime: "2026-11-23T12:00:00.123456Z".
 [[nodiscard]] std::string micro_time(std::chrono::system_clock::time_point time);
+
+/// What RFC 3339 says: "2026-11-23T12:00:00Z", "2026-11-23T13:00:00.5+01:00"; parts of a second are
+/// dropped. None: it is no point in time.
+[[nodiscard]] std::optional<std::chrono::system_clock::time_point> parse_time(
+    const std::string& text);
 
 }  // namespace mockdev::kube

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the doctor says of a healthy cluster and of broken ones."""
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -104,6 +105,38 @@ def test_somebody_without_rights(node, doctor, somebody):
     assert {"may not list nodes", "may not list resourceslices", "may not get /metrics"} <= notes
     assert all("deploy/doctor.yaml" in one["remedy"] for one in found.all
                if one["found"].startswith("may not"))
+
+
+def by_program(kubeconfig, folder, status):
+    """A copy of a kubeconfig whose user has a program that prints this status of an ExecCredential."""
+    version = "client.authentication.k8s.io/v1"
+    program = folder / "login"
+    program.write_text("#!/bin/sh\necho asked >>\"$ASKED\"\ncat <<'END'\n" + json.dumps(
+        {"apiVersion": version, "kind": "ExecCredential", "status": status}) + "\nEND\n")
+    program.chmod(0o755)
+    config = yaml.safe_load(Path(kubeconfig).read_text())
+    config["users"][0]["user"] = {"exec": {
+        "apiVersion": version, "command": "./login", "interactiveMode": "IfAvailable",
+        "env": [{"name": "ASKED", "value": str(folder / "asked")}]}}
+    copy = folder / "by-program"
+    copy.write_text(yaml.safe_dump(config))
+    return copy
+
+
+def test_a_user_whose_credentials_a_program_fetches(node, doctor, kubeconfig, somebody, tmp_path):
+    user = yaml.safe_load(Path(kubeconfig).read_text())["users"][0]["user"]
+    read = {"clientCertificateData": "client-certificate", "clientKeyData": "client-key"}
+    status = {name: base64.b64decode(user[f"{key}-data"]).decode() if f"{key}-data" in user
+              else Path(user[key]).read_text() for name, key in read.items()}
+    found = doctor(config=by_program(kubeconfig, tmp_path, status))
+    assert (found.status, found.stderr) == (0, "")
+    assert found.of("cluster.slices")[0]["found"] == "2 slices offer 2 devices"
+    assert (tmp_path / "asked").read_text() == "asked\n"
+
+    users = yaml.safe_load(Path(somebody[0]).read_text())["users"]
+    (token,) = (one["user"]["token"] for one in users if "token" in one["user"])
+    found = doctor(config=by_program(kubeconfig, tmp_path, {"token": token}))
+    assert "may not list nodes" in {one["found"] for one in found.all}
 
 
 def test_the_rights_of_a_doctor_are_enough(node, doctor, somebody, plane):

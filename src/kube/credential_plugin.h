@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs that fetch credentials: the ExecCredential of client.authentication.k8s.io.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "kube/config.h"
+
+namespace mockdev::kube {
+
+/// A token, or a client certificate with its key, or both.
+struct FetchedCredential {
+  std::string token = {};
+  std::string certificate = {};                                       ///< PEM; with key, or neither
+  std::string key = {};                                               ///< PEM
+  std::optional<std::chrono::system_clock::time_point> expires = {};  ///< none: never
+
+  bool operator==(const FetchedCredential&) const = default;
+};
+
+/// Runs the plugin of a config, which must have one, for a minute at most. It reads nothing, and
+/// its standard error is this process's. The error names the program, and says how to install it
+/// where it is not there.
+[[nodiscard]] Result<FetchedCredential> fetch_credential(const Config& config);
+
+}  // namespace mockdev::kube

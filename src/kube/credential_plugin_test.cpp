@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/credential_plugin.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "base/testing.h"
+#include "kube/client.h"
+#include "kube/secrets.h"
+#include "kube/testing.h"
+#include "kube/time.h"
+
+namespace mockdev::kube {
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+constexpr const char* kPluginVersion = "client.authentication.k8s.io/v1";
+const Resource kSomePods{.version = "v1", .plural = "pods", .ns = "default"};
+
+/// A program that counts its runs, keeps what it was told, and answers with the text in a file.
+class Plugin : public ::testing::Test {
+ protected:
+  Plugin() {
+    config_.server = "https://10.0.0.1:6443";
+    config_.certificate_authority.text = "pem";
+    config_.source = "the test";
+    config_.plugin =
+        CredentialPlugin{.api_version = kPluginVersion,
+                         .argv = {"sh", "-c",
+                                  "cd \"$FOLDER\"; echo x >>runs; echo noise >&2; "
+                                  "printf %s \"$KUBERNETES_EXEC_INFO\" >told; cat answer"},
+                         .environment = {{"FOLDER", folder_.path().native()}}};
+    answer({{"token", "first"}});
+  }
+
+  void answer(const json& status) const {
+    const json credential = {
+        {"apiVersion", kPluginVersion}, {"kind", "ExecCredential"}, {"status", status}};
+    write("answer", credential.dump());
+  }
+  void write(const char* name, const std::string& text) const {
+    ASSERT_TRUE(write_file(folder_.path() / name, text));
+  }
+  [[nodiscard]] json told() const {
+    return json::parse(*read_file(folder_.path() / "told", 1_KiB));
+  }
+  [[nodiscard]] std::size_t runs() const {
+    return read_file(folder_.path() / "runs", 1_KiB).value_or("").size() / 2;
+  }
+  [[nodiscard]] std::string error() const {
+    const auto fetched = fetch_credential(config_);
+    return fetched ? "" : fetched.error().message;
+  }
+
+  TemporaryFolder folder_;
+  Config config_;
+};
+
+TEST_F(Plugin, GivesAToken) {
+  answer({{"token", "abc"}, {"expirationTimestamp", "2030-01-01T00:00:00Z"}});
+  const auto fetched = fetch_credential(config_);
+  ASSERT_TRUE(fetched) << fetched.error().message;
+  EXPECT_EQ(*fetched,
+            (FetchedCredential{.token = "abc", .expires = parse_time("2030-01-01T00:00:00Z")}));
+  EXPECT_EQ(told(), json({{"apiVersion", kPluginVersion},
+                          {"kind", "ExecCredential"},
+                          {"spec", {{"interactive", false}}}}));
+}
+
+TEST_F(Plugin, GivesACertificateWithItsKey) {
+  answer({{"clientCertificateData", "c"}, {"clientKeyData", "k"}});
+  EXPECT_EQ(*fetch_credential(config_), (FetchedCredential{.certificate = "c", .key = "k"}));
+  answer({{"clientCertificateData", "c"}});
+  EXPECT_THAT(error(), HasSubstr("only one of clientCertificateData and clientKeyData"));
+}
+
+TEST_F(Plugin, IsToldOfTheClusterIfItWants) {
+  config_.plugin->wants_cluster = true;
+  ASSERT_EQ(error(), "");
+  EXPECT_EQ(told()["spec"]["cluster"],
+            json({{"server", "https://10.0.0.1:6443"}, {"certificate-authority-data", "cGVt"}}));
+}
+
+TEST_F(Plugin, NamesWhatIsWrongWithAnAnswer) {
+  write("answer", "please log in");
+  EXPECT_EQ(error(), "sh: what it prints is no ExecCredential");
+  write("answer", R"({"kind": "ExecCredential", "apiVersion": "v2"})");
+  EXPECT_EQ(error(), "sh: it speaks 'v2', and the kubeconfig says client.authentication.k8s.io/v1");
+  answer(json::object());
+  EXPECT_EQ(error(), "sh: it gives neither a token nor a client certificate");
+  answer({{"token", "a"}, {"expirationTimestamp", "soon"}});
+  EXPECT_EQ(error(), "sh: 'soon' is no point in time");
+  config_.plugin->argv = {"false"};
+  EXPECT_EQ(error(), "credentials: false: exit code 1");
+}
+
+TEST_F(Plugin, SaysHowToInstallAProgramThatIsMissing) {
+  config_.plugin->argv = {"no-such-login"};
+  config_.plugin->install_hint = "apt-get install it";
+  EXPECT_EQ(error(),
+            "no-such-login: no such program, and the test fetches credentials by it: apt-get "
+            "install it");
+}
+
+TEST_F(Plugin, RunsOnceUntilWhatItGaveIsOver) {
+  SecretSource source(config_);
+  ASSERT_EQ(source.read()->token, "first");
+  answer({{"token", "second"},
+          {"expirationTimestamp", second_time(std::chrono::system_clock::now() + seconds(5))}});
+  EXPECT_EQ(source.read()->token, "first");
+  EXPECT_EQ(runs(), 1U);
+  source.refuse(Secrets{.authority = "", .certificate = "", .key = "", .token = "another"});
+  EXPECT_EQ(source.read()->token, "first");
+  source.refuse(*source.read());
+  EXPECT_EQ(source.read()->token, "second");
+  // This one is about to end.
+  EXPECT_EQ(source.read()->token, "second");
+  EXPECT_EQ(runs(), 3U);
+}
+
+TEST_F(Plugin, RestsWhereThereIsAToken) {
+  config_.token.text = "own";
+  EXPECT_EQ(SecretSource(config_).read()->token, "own");
+  EXPECT_EQ(runs(), 0U);
+}
+
+TEST_F(Plugin, FetchesAnewWhatTheServerRefuses) {
+  ScriptedServer server(
+      {[](const Received&, Answer& answer) { answer.reply(200, json::object()); },
+       [](const Received&, Answer& answer) { answer.refuse(401, "Unauthorized", "who are you?"); },
+       [](const Received&, Answer& answer) { answer.reply(200, json::object()); }});
+  config_.server = server.url();
+  const auto client = *Client::make(config_, quick_settings());
+  ASSERT_TRUE(client->get(kSomePods.named("a")));
+  answer({{"token", "second"}});
+  ASSERT_FALSE(client->get(kSomePods.named("a")));
+  ASSERT_TRUE(client->get(kSomePods.named("a")));
+  EXPECT_EQ(server.requests()[1].headers.at("authorization"), "Bearer first");
+  EXPECT_EQ(server.requests()[2].headers.at("authorization"), "Bearer second");
+}
+
+TEST(Time, IsReadAsRfc3339SaysIt) {
+  const auto noon = parse_time("2026-11-23T12:00:00Z");
+  ASSERT_TRUE(noon);
+  EXPECT_EQ(second_time(*noon), "2026-11-23T12:00:00Z");
+  EXPECT_EQ(parse_time("2026-11-23T13:00:00.25+01:00"), noon);
+  EXPECT_EQ(parse_time("2026-11-23T04:30:00-07:30"), noon);
+  for (const char* const text :
+       {"", "soon", "2026-11-23", "2026-11-23T12:00:00", "2026-11-23T12:00:00Zx"}) {
+    EXPECT_EQ(parse_time(text), std::nullopt) << text;
+  }
+}
+
+}  // namespace
+}  // namespace mockdev::kube
