@@ -67,9 +67,9 @@ def plane_with_an_older_kmm(plane, helm):
     def takes_all_of_it():
         return plane.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-",
                              manifest=[module], check=False).returncode == 0
-    removed = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/dra"
-    plane.kubectl("patch", "crd", "modules.kmm.sigs.x-k8s.io", "--type=json",
-                  "--patch", json.dumps([{"op": "remove", "path": removed}]))
+    spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec"
+    plane.kubectl("patch", "crd", "modules.kmm.sigs.x-k8s.io", "--type=json", "--patch", json.dumps(
+        [{"op": "remove", "path": f"{spec}/{part}"} for part in ("x-kubernetes-validations", "properties/dra")]))
     yield plane
     plane.kubectl("replace", "-f", DEFINITIONS[0])
     eventually(takes_all_of_it, "spec.dra is known again")
