@@ -166,7 +166,8 @@ Result<std::vector<std::pair<std::string, std::string>>> read_environment(const 
   std::vector<std::pair<std::string, std::string>> variables;
   const YAML::Node list = plugin.node["env"];
   for (std::size_t i = 0; plugin.has("env") && i < list.size(); ++i) {
-    const Section variable{.node = list[i], .name = fmt::format("{}.env[{}]", plugin.name, i), .folder = {}};
+    const Section variable{
+        .node = list[i], .name = fmt::format("{}.env[{}]", plugin.name, i), .folder = {}};
     auto name = variable.text("name");
     auto value = variable.text("value");
     if (!name || !value) return std::unexpected((name ? value : name).error());
