@@ -39,12 +39,10 @@ bool drop_simulated(const ClusterSettings& settings, Objects& objects) {
 Objects list_slices(kube::Api& api, const ClusterSettings& settings,
                     const kube::ApiResult<std::string>& version) {
   if (!version) return std::unexpected(version.error());
-  auto slices = list(
+  return list(
       api,
       {.group = std::string(kube::kResourceGroup), .version = *version, .plural = "resourceslices"},
       {.field_selector = "spec.driver=" + settings.driver});
-  drop_simulated(settings, slices);
-  return slices;
 }
 
 ClusterView look(kube::Api& api, const ClusterSettings& settings, kube::ServerVersion server) {
@@ -61,9 +59,10 @@ ClusterView look(kube::Api& api, const ClusterSettings& settings, kube::ServerVe
       .slices = {},
       .simulated = false,
       .reports = {}};
-  view.simulated = drop_simulated(settings, view.nodes);
+  drop_simulated(settings, view.nodes);
   view.pods = list_pods(api, settings, view.modules);
   view.slices = list_slices(api, settings, view.resource_api);
+  view.simulated = drop_simulated(settings, view.slices);
   if (!view.pods) return view;
   for (const json& pod : *view.pods) {
     if (is_agent(pod) && is_ready(pod)) view.reports.push_back(ask_agent(api, pod));

@@ -411,8 +411,9 @@ TEST_F(ClusterDoctor, MissesSlices) {
   EXPECT_EQ(worst_finding(look(), "cluster.slices").severity, Severity::error);
   remove(kPods.named("agent-0"));
   EXPECT_EQ(finding("cluster.slices").found, "there is none: no device is offered");
-  change(kNodes.named("node0"),
-         {{"metadata", {{"labels", {{"mock-accel.example.com/simulated", ""}}}}}});
+  json simulated = slice("b", 1, 1);
+  simulated["metadata"]["labels"] = {{"mock-accel.example.com/simulated", "true"}};
+  put(kSlices, simulated);
   EXPECT_EQ(finding("cluster.slices").severity, Severity::ok);
 }
 

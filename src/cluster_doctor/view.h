@@ -46,7 +46,7 @@ struct ClusterView {
   Objects pods;                               ///< of mock-device
   Objects daemon_sets;                        ///< of mock-device
   Objects slices;                             ///< of this driver, without those of simulated nodes
-  bool simulated;                             ///< there are simulated nodes
+  bool simulated;                             ///< simulated nodes have slices
   std::vector<AgentReport> reports;
 };
 

@@ -333,3 +333,20 @@ def test_an_agent_may_not_write_the_slices_of_another_node(driver, tmp_path):
     assert "the node agent of node1 may not write slices of node0" in refused.stderr
     assert forge("node1").returncode == 0
     driver.kubectl("delete", "resourceslice", "forged")
+
+
+def test_the_example_of_simulated_nodes(driver):
+    """No kubelet is behind the node, and no kwok: its slices are all there is to see."""
+    real = len(slices(driver))
+    driver.create({"apiVersion": "v1", "kind": "Node", "metadata": {
+        "name": "kwok-node-7", "labels": {f"{DRIVER}/simulated": "true"}}})
+    driver.kubectl("apply", "-k", EXAMPLES / "simulation")
+    pools = eventually(lambda: len(now := complete_pools(driver)) == real + 2 and now,
+                       "slices of the simulated node")
+    assert {name: len(devices) for name, devices in pools.items() if name.startswith("kwok")} == {
+        "kwok-node-7/numa0": 4, "kwok-node-7/numa1": 4}
+    # Its slices go with it.
+    driver.kubectl("delete", "node", "kwok-node-7")
+    eventually(lambda: len(slices(driver)) == real, "they are gone")
+    driver.kubectl("apply", "-k", ROOT / "deploy")
+    driver.kubectl("delete", "-f", EXAMPLES / "simulation" / "rbac.yaml")

@@ -67,6 +67,21 @@ def test_upgrade_and_rollback_under_a_pod_that_holds_a_device(release, holder):
     ends(release)
 
 
+# Programs that have an accelerator open.
+OPEN = """for fd in /proc/[0-9]*/fd/*; do
+  case $(readlink "$fd") in /dev/mock*) cat "${fd%/fd/*}/comm" ;; esac
+done"""
+
+
+def test_a_privileged_agent_keeps_the_module_loaded(release, holder):
+    release.upgrade("--set", "draDriver.nodeAgent.privileged=true")
+    node = release.cluster.get("pod", "one-pf")["spec"]["nodeName"]
+    eventually(lambda: "mock-accel-dra-" in release.cluster.guest(OPEN, node=node), "an open device")
+    assert "in use" in release.cluster.guest("rmmod mock-accel 2>&1", node=node, check=False)
+    assert still_holds(release, holder)
+    ends(release)
+
+
 def test_a_pod_outlives_the_driver_and_ends_when_it_is_back(release, holder):
     release.helm("uninstall")
     release.cluster.kubectl("-n", NAMESPACE, "wait", "--for=delete", "pods", "--all", PATIENCE)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cluster with Kernel Module Management, and what there is to see of it."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -98,6 +99,12 @@ class KmmCluster(Cluster):
     def events(self, kind):
         return {event["reason"] for event in self.get("events", "-A")["items"]
                 if event["involvedObject"]["kind"] == kind}
+
+    def doctor(self, check):
+        """What the doctor finds worse than well in one of its checks."""
+        said = json.loads(self.run("doctor", "--cluster", "--output", "json", check=False).stdout)
+        return [one["found"] for one in said["findings"]
+                if one["id"] == check and one["severity"] in ("warning", "error")]
 
     def delete_module(self, name="mock-accel"):
         self.kubectl("-n", NAMESPACE, "delete", "module", name, "--ignore-not-found",

@@ -3,6 +3,7 @@
 the tests use one after the other, each as the one before left it."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.long
 NEXT = VERSION[:-1] + ("2" if VERSION.endswith("1") else "1")
 VERSION_LABEL = f"kmm.node.kubernetes.io/version-module.{NAMESPACE}.mock-accel"
 IN_USE = "Module mock_accel is in use"
+OPERATOR = "kmm-operator-system"
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +211,32 @@ def test_a_kernel_that_no_mapping_matches_gets_nothing(driver):
     assert status["nodesMatchingSelectorNumber"] == 1
     assert status.get("desiredNumber", 0) == 0
     assert not driver.pods("kmm-worker") and not driver.pods("mock-accel-pull")
+    assert f"no kernel mapping matches {driver.release()}" in driver.doctor("cluster.kmm")
+    driver.delete_module()
+
+
+def test_a_node_without_the_label_of_a_version_gets_nothing(driver):
+    driver.create(module_object(version=VERSION))
+    driver.soon(lambda: driver.doctor("cluster.kmm") == [
+        f"KMM wants it on 0 of the 1 nodes that it selects: {NODE} has not the label {VERSION_LABEL}"],
+        "the doctor names the label")
+    assert not driver.loaded()
+    driver.delete_module()
+
+
+def test_a_namespace_without_privileges_keeps_workers_out(driver):
+    level = "pod-security.kubernetes.io/enforce"
+    driver.kubectl("label", "namespace", NAMESPACE, "--overwrite", f"{level}=baseline")
+    try:
+        driver.create(module_object())
+        driver.soon(lambda: "violates PodSecurity" in driver.kubectl(
+            "-n", OPERATOR, "logs", "--selector=control-plane=controller", "--tail=-1"),
+            "the operator says why")
+        assert not driver.pods("kmm-worker") and not driver.loaded()
+        assert "enforces baseline" in driver.doctor("cluster.kmm")
+    finally:
+        driver.kubectl("label", "namespace", NAMESPACE, "--overwrite", f"{level}=privileged")
+    driver.soon(driver.is_ready, "the modules are ready")
     driver.delete_module()
 
 
@@ -223,6 +251,9 @@ def test_an_image_that_is_not_there_is_seen_at_the_pull_pod(driver):
                     return waiting
         return None
     driver.soon(reason, "the pull pod says that it has no image")
+    [said] = driver.doctor("cluster.kmm")
+    assert re.search(r"on 0 of the 1 nodes that it selects: mock-device/mock-accel-pull-pod-\S+: "
+                     "(ErrImagePull|ImagePullBackOff)$", said)
     assert not driver.pods("kmm-worker") and not driver.loaded()
     driver.delete_module()
 
