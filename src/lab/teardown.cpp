@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <ranges>
+#include <thread>
 
 #include "lab/ssh.h"
 
@@ -22,6 +23,20 @@ bool ask_to_power_off(const RunFolder& folder, const NodeState& node) {
       run(ssh_command(folder, node.name, {"systemctl", "poweroff", "--no-block"}, false),
           {.timeout = kAskTime});
   return asked && asked->exit_code == 0;
+}
+
+/// What an `up` that was killed had started may write for a moment longer.
+Result<void> remove_folder(const std::filesystem::path& path) {
+  constexpr std::chrono::milliseconds kPause{50};
+  const auto end = Clock::now() + kStopTime;
+  std::error_code error;
+  do {
+    std::filesystem::remove_all(path, error);
+    if (error != std::errc::directory_not_empty) break;
+    std::this_thread::sleep_for(kPause);
+  } while (Clock::now() < end);
+  if (error) return fail_errno(path, error.value());
+  return {};
 }
 
 }  // namespace
@@ -57,10 +72,7 @@ Result<void> tear_down(const RunFolder& folder, const LabState& state) {
   }
   // A process that could not be stopped must be found again.
   if (!result) return result;
-  std::error_code error;
-  std::filesystem::remove_all(folder.path(), error);
-  if (error) return fail_errno(folder.path(), error.value());
-  return {};
+  return remove_folder(folder.path());
 }
 
 }  // namespace mockdev::lab
