@@ -111,6 +111,8 @@ def stages():
         pytest("cluster", "real Kubernetes: control plane, nodes, pods with devices", "tests/cluster"),
         pytest("nodes", "a node that boots anew, releases of the chart under running pods",
                "tests/cluster", long=True),
+        pytest("node-kernels", "nodes of Kubernetes with the oldest and the newest kernel",
+               "tests/node_kernels", long=True),
         pytest("kmm", "Kernel Module Management, the real operator, loads the modules", "tests/kmm",
                long=True),
         pytest("kube", "the client of the API server with a real one", "tests/kube"),
