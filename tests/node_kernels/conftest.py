@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "integration"), str(HERE.parent / "cluster")]
+sys.path[:0] = [str(HERE.parent / name) for name in ("integration", "cluster", "kmm")]
 
 
 def pytest_configure(config):

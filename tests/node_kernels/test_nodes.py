@@ -5,11 +5,11 @@ computes on a device."""
 import pytest
 
 from cluster import KUBERNETES, Cluster, make_driver_image, new_name
+from kmm import COMPUTE, holder
 from lab import ROOT, eventually
 
 pytestmark = pytest.mark.long
 
-EXAMPLE = ROOT / "docs" / "examples" / "one-pf.yaml"
 PATIENCE = "--timeout=300s"
 
 
@@ -27,10 +27,12 @@ def node(request, tmp_path_factory):
 
 
 def test_a_pod_computes_on_a_device(node):
-    node.kubectl("apply", "-f", EXAMPLE)
-    node.kubectl("wait", "--for=condition=Ready", "pod/one-pf", PATIENCE)
-    assert eventually(lambda: node.kubectl("logs", "pod/one-pf"), "the pod's log").startswith("/dev/mock")
-    node.kubectl("delete", "-f", EXAMPLE, PATIENCE)
+    node.create(*holder("computes", COMPUTE))
+    node.kubectl("wait", "--for=condition=Ready", "pod/computes", PATIENCE)
+    eventually(lambda: "1 device as given, no other in sight" in node.kubectl("logs", "computes"),
+               "the pod has computed")
+    node.kubectl("delete", "pod", "computes", PATIENCE)
+    node.kubectl("delete", "resourceclaim", "computes", PATIENCE)
     eventually(lambda: not any(one["owner"] for one in node.json("devices")["devices"]),
                "the device is free")
 
