@@ -201,7 +201,8 @@ Result<CredentialPlugin> read_plugin(const Section& plugin) {
                 kPluginVersions[0], kPluginVersions[1]);
   }
   const auto mode = plugin.text("interactiveMode");
-  if (mode && *mode == "Always") {
+  if (!mode) return std::unexpected(mode.error());
+  if (*mode == "Always") {
     return fail("{}.interactiveMode: a program that needs a terminal is not supported",
                 plugin.name);
   }
