@@ -70,6 +70,7 @@ def test_the_server_knows_what_a_module_has_to_have(plane, helm):
 @with_both_helms
 def test_a_release_comes_changes_and_goes(plane, helm, before):
     said = helm.release("install").stdout
+    assert "Before helm uninstall remove the pods that hold devices" in said
     assert "helm test --namespace mock-device mock-device" in said
     assert level(plane) is None
     installed = everything(plane)
