@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -108,7 +109,9 @@ def test_the_program_of_an_image_needs_nothing_else(dist, tmp_path):
     root = tmp_path / "root"
     with tarfile.open(tmp_path / "layer.tar") as layer:
         layer.extractall(root)
-    said = run("unshare", "--map-root-user", "chroot", root, "/bin/mock-accel-server", "--version")
+    # Root may enter it, and who has entered another tree may have no user namespace.
+    as_root = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
+    said = run(*as_root, "chroot", root, "/bin/mock-accel-server", "--version")
     assert VERSION in said
 
 
