@@ -107,7 +107,7 @@ def stages():
               without=r"dra\.(Plugin|Service)"),
         pytest("programs", "the programs by their command lines and sockets",
                "tests/wire", "tests/server", "tests/cli", before=[["scripts/helm.sh", "3"]]),
-        script("fuzz", "each fuzz target for a minute", "scripts/fuzz.py", "60"),
+        script("fuzz", "each fuzz target for 20 seconds", "scripts/fuzz.py", "20"),
         pytest("cluster", "real Kubernetes: control plane, nodes, pods with devices", "tests/cluster"),
         pytest("nodes", "a node that boots anew, releases of the chart under running pods",
                "tests/cluster", long=True),
