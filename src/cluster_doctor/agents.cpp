@@ -201,17 +201,9 @@ void check_versions(const ClusterView& view, Report& report) {
 }
 
 void check_installations(const ClusterView& view, Report& report) {
-  const auto* const all = objects_or_note(view.daemon_sets, report, "list daemonsets");
-  if (all == nullptr) return;
-  std::vector<const json*> installed;
-  for (const json& set : *all) installed.push_back(&set);
-  if (view.modules) {
-    for (const json& module : *view.modules) {
-      if (runs_agents(module, view.settings)) installed.push_back(&module);
-    }
-  }
+  if (objects_or_note(view.daemon_sets, report, "list daemonsets") == nullptr) return;
   std::vector<std::string> names;
-  for (const json* const one : installed) {
+  for (const json* const one : installations(view)) {
     const std::string release = release_of(*one);
     names.push_back(release.empty() ? name_of(*one)
                                     : fmt::format("{} (Helm release {})", name_of(*one), release));

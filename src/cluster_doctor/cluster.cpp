@@ -134,7 +134,7 @@ Objects list_pods(kube::Api& api, const ClusterSettings& settings, const Objects
   return pods;
 }
 
-std::string remedy_of(const ClusterView& view, std::string_view file) {
+std::vector<const json*> installations(const ClusterView& view) {
   std::vector<const json*> installed;
   if (view.daemon_sets) {
     for (const json& set : *view.daemon_sets) installed.push_back(&set);
@@ -144,7 +144,11 @@ std::string remedy_of(const ClusterView& view, std::string_view file) {
       if (runs_agents(module, view.settings)) installed.push_back(&module);
     }
   }
-  for (const json* const object : installed) {
+  return installed;
+}
+
+std::string remedy_of(const ClusterView& view, std::string_view file) {
+  for (const json* const object : installations(view)) {
     const std::string release = release_of(*object);
     if (release.empty()) continue;
     return fmt::format("helm upgrade --reuse-values --namespace {} {} CHART puts it back",

@@ -65,6 +65,9 @@ void report_unasked(Report& report, const std::string& right, const kube::ApiErr
 /// "namespace/name", or the name alone.
 [[nodiscard]] std::string name_of(const json& object);
 
+/// What runs node agents: DaemonSets of mock-device, and Modules that do. Pointers into the view.
+[[nodiscard]] std::vector<const json*> installations(const ClusterView& view);
+
 /// The Helm release that an object is of; empty: of none that is known.
 [[nodiscard]] std::string release_of(const json& object);
 

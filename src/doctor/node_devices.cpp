@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <optional>
-#include <ranges>
+#include <map>
+#include <string>
 #include <vector>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "doctor/compatibility.h"
 #include "doctor/node.h"
 #include "mock_accel.h"
@@ -32,28 +32,23 @@ constexpr std::array<Kind, 3> kKinds = {{
     {MOCK_ACCEL_PCI_DEVICE_VF, "VFs", "mock-accel"},
 }};
 
-/// The number in a file such as `vendor`: "0x1de5".
-std::optional<unsigned> read_hex(const fs::path& path) {
-  const auto text = read_text(path);
-  unsigned number = 0;
-  if (!text || !text->starts_with("0x")) return std::nullopt;
-  const auto [end, error] =
-      std::from_chars(text->data() + 2, text->data() + text->size(), number, 16);
-  return error == std::errc{} ? std::optional(number) : std::nullopt;
+/// A vendor's or device's number as its file in sysfs has it: "0x1de5".
+std::string sysfs_text(unsigned number) {
+  return fmt::format("{:#06x}", number);
 }
 
-/// The folders of functions of a kind, in sysfs.
-std::vector<fs::path> functions_of(const fs::path& bus, const Kind& kind) {
-  std::vector<fs::path> found;
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(bus, ignored)) {
-    if (read_hex(entry.path() / "vendor") == MOCK_ACCEL_PCI_VENDOR &&
-        read_hex(entry.path() / "device") == kind.device_id) {
-      found.push_back(entry.path());
-    }
+/// Folders in sysfs of the functions of mock-device's vendor, by their device's number.
+std::map<std::string, std::vector<fs::path>> functions_by_device(const fs::path& bus) {
+  std::map<std::string, std::vector<fs::path>> functions;
+  auto names = names_in(bus);
+  if (!names) return functions;
+  std::ranges::sort(*names);
+  for (const std::string& name : *names) {
+    if (read_text(bus / name / "vendor").value_or("") != sysfs_text(MOCK_ACCEL_PCI_VENDOR))
+      continue;
+    functions[read_text(bus / name / "device").value_or("")].push_back(bus / name);
   }
-  std::ranges::sort(found);
-  return found;
+  return functions;
 }
 
 /// Reports functions that their driver does not have. True: there were some.
@@ -75,11 +70,11 @@ bool report_without_driver(const NodeView& view, Report& report, const Kind& kin
 }  // namespace
 
 void check_pci(const NodeView& view, Report& report) {
-  const fs::path bus = sysfs_folder(view, "bus") / "pci/devices";
+  auto found = functions_by_device(sysfs_folder(view, "bus") / "pci/devices");
   std::string counts;
   bool well = true;
   for (const Kind& kind : kKinds) {
-    const auto functions = functions_of(bus, kind);
+    const std::vector<fs::path>& functions = found[sysfs_text(kind.device_id)];
     if (functions.empty()) continue;
     counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", functions.size(), kind.name);
     well = !report_without_driver(view, report, kind, functions) && well;
