@@ -27,7 +27,7 @@ for kernel in 6.1 6.12; do
 		exit 1
 	}
 	release=$(basename "$(readlink "$headers")" | sed 's/^linux-headers-//')
-	ARCH=arm64 OBJCOPY=aarch64-linux-gnu-objcopy images/kmod/pack "$modules" "$release" \
+	ARCH=arm64 images/kmod/pack "$modules" "$release" \
 		"$(scripts/arm64/tree.sh guest $kernel)/bin/busybox" "build/images/mock-accel-kmod-$release.tar"
 done
 
