@@ -26,9 +26,10 @@ for kernel in 6.1 6.12; do
 		tail -n 20 build/arm64/modules.log >&2
 		exit 1
 	}
+	guest=$(scripts/arm64/tree.sh guest $kernel)
 	release=$(basename "$(readlink "$headers")" | sed 's/^linux-headers-//')
 	ARCH=arm64 images/kmod/pack "$modules" "$release" \
-		"$(scripts/arm64/tree.sh guest $kernel)/bin/busybox" "build/images/mock-accel-kmod-$release.tar"
+		"$guest/bin/busybox" "build/images/mock-accel-kmod-$release.tar"
 done
 
 say "images of the driver and the server"

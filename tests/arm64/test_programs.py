@@ -16,6 +16,7 @@ pytestmark = pytest.mark.long
 
 BUILT = ROOT / "build" / "arm64"
 IMAGES = ROOT / "build" / "images"
+AARCH64 = 183  # EM_AARCH64
 EMULATOR = "qemu-aarch64-static"
 ROOMS = ("base", "pci", "accel", "fabric", "topology", "discovery")
 
@@ -60,10 +61,15 @@ def test_the_node_agent_speaks_to_a_real_api_server(sysroot, tmp_path):
 
 
 def files_of(image):
-    """Names of what an image has, which is one of arm64."""
+    """Names of what an image has, which is one of arm64, and so is all that a processor runs in it."""
     with tarfile.open(image) as archive:
         assert json.load(archive.extractfile("config.json"))["architecture"] == "arm64"
         with tarfile.open(fileobj=archive.extractfile("layer.tar")) as layer:
+            for file in filter(tarfile.TarInfo.isfile, layer.getmembers()):
+                head = layer.extractfile(file).read(20)
+                if head.startswith(b"\x7fELF"):
+                    # e_machine, after the file's type.
+                    assert int.from_bytes(head[18:20], "little") == AARCH64, file.name
             return layer.getnames()
 
 
