@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -316,21 +317,39 @@ void stop_child(pid_t pid, const UniqueFd& pidfd) {
 
 enum class Ended : std::uint8_t { by_itself, by_timeout, by_interrupt };
 
+/// Readable once stop is requested. For poll(2).
+class StopEvent {
+ public:
+  explicit StopEvent(std::stop_token stop) : on_stop_(std::move(stop), Raise{event_.get()}) {}
+  [[nodiscard]] int fd() const { return event_.get(); }
+
+ private:
+  struct Raise {
+    int event;
+    void operator()() const { ::eventfd_write(event, 1); }
+  };
+
+  const UniqueFd event_{::eventfd(0, EFD_CLOEXEC)};
+  const std::stop_callback<Raise> on_stop_;
+};
+
 /// Moves output until the child has ended, however many of its own children keep the pipe open.
 Ended follow_child(const UniqueFd& pidfd, const UniqueFd& output, const RunOptions& options,
                    OutputSink& sink) {
   std::optional<Clock::time_point> end;
   if (options.timeout) end = Clock::now() + *options.timeout;
-  std::array<pollfd, 3> waits{{
+  const StopEvent stop(options.stop);
+  std::array<pollfd, 4> waits{{
       {.fd = pidfd.get(), .events = POLLIN, .revents = 0},
       {.fd = output.get(), .events = POLLIN, .revents = 0},
       {.fd = options.interrupt != nullptr ? options.interrupt->fd() : -1,
        .events = POLLIN,
        .revents = 0},
+      {.fd = stop.fd(), .events = POLLIN, .revents = 0},
   }};
   while (true) {
     ::poll(waits.data(), waits.size(), poll_time(end));
-    if (waits[2].revents != 0) return Ended::by_interrupt;
+    if (waits[2].revents != 0 || waits[3].revents != 0) return Ended::by_interrupt;
     if (is_over(end)) return Ended::by_timeout;
     // Output first: what a child wrote before its end is there before its end is seen.
     if (waits[1].revents != 0 && !sink.take(output)) waits[1].fd = -1;

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -74,6 +75,8 @@ struct RunOptions {
   std::optional<std::chrono::milliseconds> timeout = {};
   /// Stops the program and fails when requested. May be null.
   const Interrupt* interrupt = nullptr;
+  /// As the interrupt, from another thread.
+  std::stop_token stop = {};
   /// Standard error is this process's own, and no part of the output.
   bool errors_apart = false;
   /// All output is also added to this file. Empty: none.

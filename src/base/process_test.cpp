@@ -124,6 +124,17 @@ TEST(Run, IsEndedByAnInterrupt) {
   EXPECT_TRUE(interrupt.requested());
 }
 
+TEST(Run, IsEndedByAStop) {
+  std::stop_source source;
+  const auto outcome = run(
+      shell("echo begun; sleep 60"),
+      {.stop = source.get_token(), .on_line = [&](std::string_view) { source.request_stop(); }});
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().message, "interrupted");
+  // One that was requested before.
+  EXPECT_FALSE(run(shell("sleep 60"), {.stop = source.get_token()}));
+}
+
 TEST(Run, GivesTheProgramNoOpenFiles) {
   const UniqueFd leaked(::dup(STDERR_FILENO));
   const auto open = fmt::format("[ -e /proc/$$/fd/{} ] && echo open || echo closed", leaked.get());

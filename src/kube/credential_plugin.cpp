@@ -68,7 +68,7 @@ Result<FetchedCredential> read_answer(const CredentialPlugin& plugin, const std:
 
 }  // namespace
 
-Result<FetchedCredential> fetch_credential(const Config& config) {
+Result<FetchedCredential> fetch_credential(const Config& config, const std::stop_token& stop) {
   const CredentialPlugin& plugin = *config.plugin;
   if (find_program(plugin.argv[0]).empty()) {
     return fail("{}: no such program, and {} fetches credentials by it{}{}", plugin.argv[0],
@@ -78,9 +78,14 @@ Result<FetchedCredential> fetch_credential(const Config& config) {
   if (!request) return std::unexpected(request.error());
   Command command{.argv = plugin.argv, .environment = plugin.environment};
   command.environment.emplace_back("KUBERNETES_EXEC_INFO", *std::move(request));
-  const auto output = run_checked(command, {.timeout = kPatience, .errors_apart = true});
-  if (!output) return with_context("credentials", output.error());
-  return read_answer(plugin, *output);
+  const auto outcome =
+      mockdev::run(command, {.timeout = kPatience, .stop = stop, .errors_apart = true});
+  if (!outcome) return with_context("credentials", outcome.error());
+  // Its output may be a token: only what it says on standard error is for people.
+  if (outcome->exit_code != 0) {
+    return fail("credentials: {}: exit code {}", plugin.argv[0], outcome->exit_code);
+  }
+  return read_answer(plugin, outcome->output);
 }
 
 }  // namespace mockdev::kube

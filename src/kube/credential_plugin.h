@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "base/error.h"
@@ -21,9 +22,10 @@ struct FetchedCredential {
   bool operator==(const FetchedCredential&) const = default;
 };
 
-/// Runs the plugin of a config, which must have one, for a minute at most. It reads nothing, and
-/// its standard error is this process's. The error names the program, and says how to install it
-/// where it is not there.
-[[nodiscard]] Result<FetchedCredential> fetch_credential(const Config& config);
+/// Runs the plugin of a config, which must have one, for a minute at most, or until a stop. It
+/// reads nothing, and its standard error is this process's. The error names the program, and says
+/// how to install it where it is not there; nothing of what it has printed is in it.
+[[nodiscard]] Result<FetchedCredential> fetch_credential(const Config& config,
+                                                         const std::stop_token& stop = {});
 
 }  // namespace mockdev::kube

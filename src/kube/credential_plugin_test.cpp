@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kube/credential_plugin.h"
 
+#include <csignal>
+#include <future>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/file.h"
 #include "base/testing.h"
+#include "kube/api.h"
 #include "kube/client.h"
 #include "kube/secrets.h"
 #include "kube/testing.h"
@@ -51,6 +55,8 @@ class Plugin : public ::testing::Test {
   [[nodiscard]] std::size_t runs() const {
     return read_file(folder_.path() / "runs", 1_KiB).value_or("").size() / 2;
   }
+  /// A time that is no limit.
+  static Clock::time_point later() { return Clock::now() + std::chrono::minutes(1); }
   [[nodiscard]] std::string error() const {
     const auto fetched = fetch_credential(config_);
     return fetched ? "" : fetched.error().message;
@@ -94,8 +100,9 @@ TEST_F(Plugin, NamesWhatIsWrongWithAnAnswer) {
   EXPECT_EQ(error(), "sh: it gives neither a token nor a client certificate");
   answer({{"token", "a"}, {"expirationTimestamp", "soon"}});
   EXPECT_EQ(error(), "sh: 'soon' is no point in time");
-  config_.plugin->argv = {"false"};
-  EXPECT_EQ(error(), "credentials: false: exit code 1");
+  // What it has printed may be a token.
+  config_.plugin->argv = {"sh", "-c", "echo my-token; exit 3"};
+  EXPECT_EQ(error(), "credentials: sh: exit code 3");
 }
 
 TEST_F(Plugin, SaysHowToInstallAProgramThatIsMissing) {
@@ -108,24 +115,85 @@ TEST_F(Plugin, SaysHowToInstallAProgramThatIsMissing) {
 
 TEST_F(Plugin, RunsOnceUntilWhatItGaveIsOver) {
   SecretSource source(config_);
-  ASSERT_EQ(source.read()->token, "first");
+  ASSERT_EQ(source.read(later(), {})->token, "first");
   answer({{"token", "second"},
           {"expirationTimestamp", second_time(std::chrono::system_clock::now() + seconds(5))}});
-  EXPECT_EQ(source.read()->token, "first");
+  EXPECT_EQ(source.read(later(), {})->token, "first");
   EXPECT_EQ(runs(), 1U);
   source.refuse(Secrets{.authority = "", .certificate = "", .key = "", .token = "another"});
-  EXPECT_EQ(source.read()->token, "first");
-  source.refuse(*source.read());
-  EXPECT_EQ(source.read()->token, "second");
+  EXPECT_EQ(source.read(later(), {})->token, "first");
+  source.refuse(*source.read(later(), {}));
+  EXPECT_EQ(source.read(later(), {})->token, "second");
   // This one is about to end.
-  EXPECT_EQ(source.read()->token, "second");
+  EXPECT_EQ(source.read(later(), {})->token, "second");
   EXPECT_EQ(runs(), 3U);
 }
 
 TEST_F(Plugin, RestsWhereThereIsAToken) {
   config_.token.text = "own";
-  EXPECT_EQ(SecretSource(config_).read()->token, "own");
+  EXPECT_EQ(SecretSource(config_).read(later(), {})->token, "own");
   EXPECT_EQ(runs(), 0U);
+}
+
+TEST_F(Plugin, IsLeftAloneForAWhileWhenItHasFailed) {
+  config_.plugin->argv.back() += "; exit 1";
+  SecretSource source(config_);
+  for (int i = 0; i < 3; ++i) {
+    const auto secrets = source.read(later(), {});
+    ASSERT_FALSE(secrets);
+    EXPECT_EQ(secrets.error().reason, reason::kBadCredential);
+    EXPECT_EQ(secrets.error().message, "credentials: sh: exit code 1");
+  }
+  EXPECT_EQ(runs(), 1U);
+}
+
+/// A program that is at work until it is let go.
+class SlowPlugin : public Plugin {
+ protected:
+  SlowPlugin() {
+    config_.plugin->argv = {"sh", "-c",
+                            "cd \"$FOLDER\"; echo x >>runs; echo $$ >pid; "
+                            "until [ -e go ]; do sleep 0.01; done; cat answer"};
+  }
+  void let_go() const { write("go", ""); }
+};
+
+TEST_F(SlowPlugin, RunsOnceForAllThatWait) {
+  SecretSource source(config_);
+  std::vector<std::future<std::string>> tokens;
+  for (int i = 0; i < 4; ++i) {
+    tokens.push_back(
+        std::async(std::launch::async, [&] { return source.read(later(), {})->token; }));
+  }
+  let_go();
+  for (auto& token : tokens) EXPECT_EQ(token.get(), "first");
+  EXPECT_EQ(runs(), 1U);
+}
+
+TEST_F(SlowPlugin, GoesOnWhereARequestHasNoMoreTime) {
+  SecretSource source(config_);
+  const auto too_soon = source.read(Clock::now() + std::chrono::milliseconds(10), {});
+  ASSERT_FALSE(too_soon);
+  EXPECT_EQ(too_soon.error().reason, reason::kUnreachable);
+  EXPECT_EQ(too_soon.error().message, "sh has not given credentials yet");
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(source.read(later(), stop.get_token()).error().reason, reason::kCancelled);
+  let_go();
+  EXPECT_EQ(source.read(later(), {})->token, "first");
+  EXPECT_EQ(runs(), 1U);
+}
+
+TEST_F(SlowPlugin, EndsWithItsClient) {
+  {
+    SecretSource source(config_);
+    while (!read_file(folder_.path() / "pid", 1_KiB).value_or("").ends_with('\n')) {
+      (void)source.read(Clock::now() + std::chrono::milliseconds(10), {});
+    }
+  }
+  const int pid = std::stoi(*read_file(folder_.path() / "pid", 1_KiB));
+  EXPECT_EQ(::kill(pid, 0), -1);
+  EXPECT_EQ(runs(), 1U);
 }
 
 TEST_F(Plugin, FetchesAnewWhatTheServerRefuses) {
@@ -149,6 +217,8 @@ TEST(Time, IsReadAsRfc3339SaysIt) {
   EXPECT_EQ(second_time(*noon), "2026-11-23T12:00:00Z");
   EXPECT_EQ(parse_time("2026-11-23T13:00:00.25+01:00"), noon);
   EXPECT_EQ(parse_time("2026-11-23T04:30:00-07:30"), noon);
+  EXPECT_GT(parse_time("9999-12-31T23:59:59Z"), noon);
+  EXPECT_LT(parse_time("0001-01-01T00:00:00Z"), noon);
   for (const char* const text :
        {"", "soon", "2026-11-23", "2026-11-23T12:00:00", "2026-11-23T12:00:00Zx"}) {
     EXPECT_EQ(parse_time(text), std::nullopt) << text;

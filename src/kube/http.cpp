@@ -30,6 +30,10 @@ constexpr int kUnauthorized = 401;
 
 constexpr std::chrono::nanoseconds kNoLimit = std::chrono::hours(1);
 
+/// What a new client waits for a program that fetches credentials, at most: a person may have to
+/// confirm something in a browser.
+constexpr std::chrono::minutes kFirstLogin{1};
+
 /// A peer that is gone without a word: probed after 30 s of silence, given up after three probes
 /// 10 s apart, or when what was sent has not been acknowledged for 30 s.
 constexpr std::array<std::pair<int, int>, 4> kDeadPeerOptions = {{
@@ -144,6 +148,22 @@ std::string source_of_authority(const Config& config) {
   return file.empty() ? config.source : file;
 }
 
+/// A request on its way.
+struct Call {
+  const HttpRequest& request;
+  const std::stop_token& stop;
+  Clock::time_point begun = Clock::now();
+
+  /// When the answer has to begin, at the latest.
+  [[nodiscard]] Clock::time_point until() const {
+    auto limit = kNoLimit;
+    for (const auto time : {request.timeout, request.head_timeout}) {
+      if (time.count() > 0) limit = std::min(limit, time);
+    }
+    return begun + limit;
+  }
+};
+
 /// A connection with all that it needs to do a request.
 class Connection {
  public:
@@ -163,11 +183,10 @@ class Connection {
 
   /// The secrets stay as they are: curl takes pointers to what it copies.
   std::expected<HttpReply, HttpFailure> send(const Config& config, Secrets& secrets,
-                                             const HttpRequest& request,
-                                             const std::string& user_agent,
-                                             std::chrono::milliseconds connect_timeout,
-                                             const std::stop_token& stop) {
+                                             const Call& call, const std::string& user_agent,
+                                             std::chrono::milliseconds connect_timeout) {
     const NoSigpipe no_sigpipe;
+    const HttpRequest& request = call.request;
     HeaderList headers;
     Arrival arrival;
     curl_easy_reset(easy_.get());
@@ -177,7 +196,7 @@ class Connection {
     set_message(request, secrets, user_agent, headers, arrival);
 
     curl_multi_add_handle(multi_.get(), easy_.get());
-    auto outcome = transfer(config, request, arrival, stop);
+    auto outcome = transfer(config, call, arrival);
     curl_multi_remove_handle(multi_.get(), easy_.get());
     return outcome;
   }
@@ -256,16 +275,18 @@ class Connection {
     set(CURLOPT_WRITEDATA, &arrival);
   }
 
-  std::expected<HttpReply, HttpFailure> transfer(const Config& config, const HttpRequest& request,
-                                                 Arrival& arrival, const std::stop_token& stop) {
+  std::expected<HttpReply, HttpFailure> transfer(const Config& config, const Call& call,
+                                                 Arrival& arrival) {
     CURLM* const multi = multi_.get();
-    const std::stop_callback wake(stop, [multi] { curl_multi_wakeup(multi); });
-    const auto begun = Clock::now();
-    auto last_byte = begun;
+    const HttpRequest& request = call.request;
+    const std::stop_callback wake(call.stop, [multi] { curl_multi_wakeup(multi); });
+    auto last_byte = Clock::now();
     while (true) {
       int running = 0;
       curl_multi_perform(multi, &running);
-      if (stop.stop_requested()) return std::unexpected(HttpFailure{reason::kCancelled, "stopped"});
+      if (call.stop.stop_requested()) {
+        return std::unexpected(HttpFailure{reason::kCancelled, "stopped"});
+      }
       if (!arrival.bytes.empty()) last_byte = Clock::now();
       if (request.on_body && status() == 200 && !arrival.bytes.empty()) {
         const std::string piece = std::exchange(arrival.bytes, {});
@@ -273,9 +294,10 @@ class Connection {
       }
       if (running == 0) return result(config, arrival);
       const auto now = Clock::now();
-      const auto left = time_left(request, begun, now);
-      if (left <= std::chrono::nanoseconds(0))
-        return std::unexpected(too_slow(config, now - begun));
+      const auto left = time_left(call, now);
+      if (left <= std::chrono::nanoseconds(0)) {
+        return std::unexpected(too_slow(config, now - call.begun));
+      }
       const auto quiet = time_of_silence_left(request, last_byte, now);
       if (quiet <= std::chrono::nanoseconds(0)) return reply({});
       // Bytes, the stop token and the library's own timeouts end it sooner.
@@ -286,13 +308,11 @@ class Connection {
     }
   }
 
-  [[nodiscard]] std::chrono::nanoseconds time_left(const HttpRequest& request,
-                                                   Clock::time_point begun,
-                                                   Clock::time_point now) const {
+  [[nodiscard]] std::chrono::nanoseconds time_left(const Call& call, Clock::time_point now) const {
     std::chrono::nanoseconds left = kNoLimit;
-    if (request.timeout.count() > 0) left = begun + request.timeout - now;
-    if (request.head_timeout.count() > 0 && status() == 0) {
-      left = std::min(left, begun + request.head_timeout - now);
+    if (call.request.timeout.count() > 0) left = call.begun + call.request.timeout - now;
+    if (call.request.head_timeout.count() > 0 && status() == 0) {
+      left = std::min(left, call.begun + call.request.head_timeout - now);
     }
     return left;
   }
@@ -393,16 +413,14 @@ class Http::Implementation {
 
   std::expected<HttpReply, HttpFailure> send(const HttpRequest& request,
                                              const std::stop_token& stop) {
+    const Call call{.request = request, .stop = stop};
+    auto secrets = secrets_.read(call.until(), stop);
+    if (!secrets) return std::unexpected(std::move(secrets.error()));
     auto connection = take();
     if (!connection->usable()) {
       return std::unexpected(HttpFailure{reason::kUnreachable, "out of memory"});
     }
-    auto secrets = secrets_.read();
-    if (!secrets) {
-      return std::unexpected(HttpFailure{reason::kBadCredential, secrets.error().message});
-    }
-    auto outcome =
-        connection->send(config_, *secrets, request, user_agent_, connect_timeout_, stop);
+    auto outcome = connection->send(config_, *secrets, call, user_agent_, connect_timeout_);
     if (outcome) {
       if (outcome->status == kUnauthorized) secrets_.refuse(*secrets);
       give_back(std::move(connection));
@@ -456,8 +474,8 @@ Result<std::unique_ptr<Http>> Http::make(Config config, std::string user_agent,
   }
   auto implementation =
       std::make_unique<Implementation>(std::move(config), std::move(user_agent), connect_timeout);
-  if (auto secrets = implementation->secrets().read(); !secrets) {
-    return with_context(implementation->config().source, secrets.error());
+  if (auto secrets = implementation->secrets().read(Clock::now() + kFirstLogin, {}); !secrets) {
+    return fail("{}: {}", implementation->config().source, secrets.error().message);
   }
   return std::unique_ptr<Http>(new Http(std::move(implementation)));
 }

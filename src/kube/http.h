@@ -29,7 +29,7 @@ struct HttpRequest {
   /// Not on a connection that was kept: if it turns out to have been closed, the library sends the
   /// request a second time, though the server may have got the first.
   bool new_connection = false;
-  /// For everything from connecting to the last byte; 0: no limit.
+  /// For everything from the credentials to the last byte; 0: no limit.
   std::chrono::nanoseconds timeout{};
   /// Until the answer begins; 0: no limit.
   std::chrono::nanoseconds head_timeout{};
@@ -57,6 +57,8 @@ struct HttpFailure {
 /// Any number of threads send at a time, each on a connection of its own.
 class Http {
  public:
+  /// Reads the credentials once, to tell what is wrong with them; a program that fetches them has a
+  /// minute for that.
   [[nodiscard]] static Result<std::unique_ptr<Http>> make(
       Config config, std::string user_agent, std::chrono::milliseconds connect_timeout);
   ~Http();

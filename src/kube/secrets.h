@@ -2,13 +2,19 @@
 // What a request proves itself with.
 #pragma once
 
+#include <condition_variable>
+#include <expected>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include "base/error.h"
 #include "kube/config.h"
 #include "kube/credential_plugin.h"
+#include "kube/http.h"
+#include "kube/pause.h"
 
 namespace mockdev::kube {
 
@@ -21,24 +27,35 @@ struct Secrets {
 };
 
 /// Files are read anew for each request. What a program fetches is kept until it expires, or the
-/// server refuses it. Any number of threads.
+/// server refuses it; that it has failed, for some seconds. Any number of threads: one program runs
+/// for all that wait, and goes on when they have no more time. The end of this is its end, too.
 class SecretSource {
  public:
   /// The config lives as long as this.
   explicit SecretSource(const Config& config) : config_(config) {}
 
-  /// May take as long as the program that fetches; others wait for it, too.
-  [[nodiscard]] Result<Secrets> read();
+  /// Waits for a program that fetches until then, or a stop. The failure is BadCredential,
+  /// Unreachable where the time was too short, or Cancelled.
+  [[nodiscard]] std::expected<Secrets, HttpFailure> read(Clock::time_point until,
+                                                         const std::stop_token& stop);
 
   /// The server did not accept these: the next read() fetches others.
   void refuse(const Secrets& secrets);
 
  private:
-  [[nodiscard]] Result<FetchedCredential> fetched();
+  [[nodiscard]] std::expected<FetchedCredential, HttpFailure> fetched(Clock::time_point until,
+                                                                      const std::stop_token& stop);
+  [[nodiscard]] bool is_fresh() const;
+  void run_program(const std::stop_token& stop);
 
   const Config& config_;
   std::mutex mutex_;
-  std::optional<FetchedCredential> fetched_;
+  std::condition_variable_any program_ended_;
+  bool program_runs_ = false;
+  std::optional<Result<FetchedCredential>> last_;  ///< none: it has not ended yet
+  Clock::time_point last_end_;
+  bool refused_ = false;  ///< what last_ has
+  std::jthread program_;  // last: ends before what it uses
 };
 
 }  // namespace mockdev::kube

@@ -33,8 +33,11 @@ std::optional<std::chrono::system_clock::time_point> parse_time(const std::strin
   std::tm zone{};
   rest = *rest == '\0' ? nullptr : ::strptime(rest, "%z", &zone);
   if (rest == nullptr || *rest != '\0') return std::nullopt;
-  return std::chrono::system_clock::from_time_t(::timegm(&parts)) -
-         std::chrono::seconds(zone.tm_gmtoff);
+  using std::chrono::seconds;
+  using Time = std::chrono::system_clock::time_point;
+  const std::chrono::sys_seconds time(seconds(::timegm(&parts) - zone.tm_gmtoff));
+  return std::clamp(time, std::chrono::ceil<seconds>(Time::min()),
+                    std::chrono::floor<seconds>(Time::max()));
 }
 
 }  // namespace mockdev::kube

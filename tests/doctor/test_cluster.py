@@ -111,7 +111,7 @@ def by_program(kubeconfig, folder, status):
     """A copy of a kubeconfig whose user has a program that prints this status of an ExecCredential."""
     version = "client.authentication.k8s.io/v1"
     program = folder / "login"
-    program.write_text("#!/bin/sh\necho asked >>\"$ASKED\"\ncat <<'END'\n" + json.dumps(
+    program.write_text("#!/bin/sh\necho asked >>\"$ASKED\"\necho 'log in' >&2\ncat <<'END'\n" + json.dumps(
         {"apiVersion": version, "kind": "ExecCredential", "status": status}) + "\nEND\n")
     program.chmod(0o755)
     config = yaml.safe_load(Path(kubeconfig).read_text())
@@ -129,7 +129,7 @@ def test_a_user_whose_credentials_a_program_fetches(node, doctor, kubeconfig, so
     status = {name: base64.b64decode(user[f"{key}-data"]).decode() if f"{key}-data" in user
               else Path(user[key]).read_text() for name, key in read.items()}
     found = doctor(config=by_program(kubeconfig, tmp_path, status))
-    assert (found.status, found.stderr) == (0, "")
+    assert (found.status, found.stderr) == (0, "log in\n")
     assert found.of("cluster.slices")[0]["found"] == "2 slices offer 2 devices"
     assert (tmp_path / "asked").read_text() == "asked\n"
 

@@ -148,7 +148,8 @@ Result<void> look_at_cluster(const Options& options, Report& report) {
   if (options.node && !options.node->empty()) {
     command.argv.insert(command.argv.end(), {"--of-node", *options.node});
   }
-  const auto output = run_checked(command, {.timeout = kPatience});
+  // What a program that fetches credentials has to say is for the person, too.
+  const auto output = run_checked(command, {.timeout = kPatience, .errors_apart = true});
   if (!output) return std::unexpected(output.error());
   return add_from_json(nlohmann::json::parse(*output, nullptr, /*allow_exceptions=*/false), report);
 }
