@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The programs of mock-device in the cluster: where they run, and what they say.
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <set>
 
@@ -26,15 +27,17 @@ std::string node_of(const json& pod) {
   return text_at(pod, {"spec", "nodeName"});
 }
 
+/// What tells more of a pod that is not ready.
+std::string look_closer(const json& pod) {
+  return fmt::format("kubectl -n {} describe pod {}; its /readyz and log say what it waits for",
+                     text_at(pod, {"metadata", "namespace"}), text_at(pod, {"metadata", "name"}));
+}
+
 void check_agent(const json& pod, Report& report) {
   if (is_ready(pod)) return;
   report.add(Severity::error, node_of(pod).empty() ? name_of(pod) : node_of(pod),
              fmt::format("its node agent {} is not ready: {}", name_of(pod), state_of(pod)),
-             {.needed = "a node agent that is ready",
-              .remedy = fmt::format("kubectl -n {} describe pod {}; its /readyz and log say what "
-                                    "it waits for",
-                                    text_at(pod, {"metadata", "namespace"}),
-                                    text_at(pod, {"metadata", "name"}))});
+             {.needed = "a node agent that is ready", .remedy = look_closer(pod)});
 }
 
 /// There is no pod: perhaps since something keeps a DaemonSet from making them.
@@ -88,23 +91,33 @@ std::string tag_of(const json& pod) {
   return image.substr(colon + 1);
 }
 
-/// Reports a release whose last change was not finished. Helm keeps releases in secrets, which few
-/// may list: nothing is said to the others.
+/// The number of a version of a release, from the label of its secret.
+int release_version(const json& secret) {
+  const std::string text = text_at(secret, {"metadata", "labels", "version"});
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+/// Reports a release whose last change was not finished; what was not finished before counts no
+/// more. Helm keeps releases in secrets, which few may list: nothing is said to the others.
 void check_release(const ClusterView& view, const json& object, Report& report) {
   const std::string release = release_of(object);
   const std::string ns = text_at(object, {"metadata", "namespace"});
-  for (const std::string_view status : {"pending-install", "pending-upgrade", "pending-rollback"}) {
-    const Objects secrets =
-        list(view.api, {.version = "v1", .plural = "secrets", .ns = ns},
-             {.label_selector = fmt::format("owner=helm,name={},status={}", release, status)});
-    if (!secrets || secrets->empty()) continue;
-    report.add(
-        Severity::warning, "Helm release " + release,
-        fmt::format("is {} since its version {}: Helm is at work, or was ended", status,
-                    text_at(secrets->back(), {"metadata", "labels", "version"})),
-        {.needed = "a release that is deployed",
-         .remedy = fmt::format("if no helm runs: helm rollback --namespace {} {}", ns, release)});
-  }
+  const Objects versions = list(view.api, {.version = "v1", .plural = "secrets", .ns = ns},
+                                {.label_selector = fmt::format("owner=helm,name={}", release)});
+  if (!versions || versions->empty()) return;
+  const json& newest = *std::ranges::max_element(*versions, {}, release_version);
+  const std::string status = text_at(newest, {"metadata", "labels", "status"});
+  if (!status.starts_with("pending-")) return;
+  // There is nothing that an installation could go back to.
+  const std::string_view verb = status == "pending-install" ? "uninstall" : "rollback";
+  report.add(
+      Severity::warning, "Helm release " + release,
+      fmt::format("is {} since its version {}: Helm is at work, or was ended", status,
+                  release_version(newest)),
+      {.needed = "a release that is deployed",
+       .remedy = fmt::format("if no helm runs: helm {} --namespace {} {}", verb, ns, release)});
 }
 
 }  // namespace
@@ -141,18 +154,29 @@ void check_agents(const ClusterView& view, Report& report) {
 void check_controllers(const ClusterView& view, Report& report) {
   const auto* const pods = objects_or_note(view.pods, report, "list pods");
   if (pods == nullptr) return;
-  const auto is_controller = [](const json& pod) {
-    return text_at(pod, {"metadata", "labels", "app.kubernetes.io/component"}) == "controller";
-  };
-  const auto ready = std::ranges::count_if(
-      *pods, [&](const json& pod) { return is_controller(pod) && is_ready(pod); });
+  const json* unready = nullptr;
+  unsigned ready = 0;
+  for (const json& pod : *pods) {
+    if (text_at(pod, {"metadata", "labels", "app.kubernetes.io/component"}) != "controller") {
+      continue;
+    }
+    if (is_ready(pod)) {
+      ++ready;
+    } else {
+      unready = &pod;
+    }
+  }
   if (ready > 0) {
     report.ok("controllers", fmt::format("{} ready", ready));
-  } else {
-    report.add(Severity::warning, "controllers", "none is ready",
-               {.needed = "one that removes the slices of nodes that are gone",
-                .remedy = remedy_of(view, "controller.yaml")});
+    return;
   }
+  report.add(
+      Severity::warning, "controllers",
+      unready == nullptr
+          ? "there is none"
+          : fmt::format("none is ready; {}: {}", name_of(*unready), state_of(*unready)),
+      {.needed = "one that removes the slices of nodes that are gone",
+       .remedy = unready == nullptr ? remedy_of(view, "controller.yaml") : look_closer(*unready)});
 }
 
 void check_reports(const ClusterView& view, Report& report) {

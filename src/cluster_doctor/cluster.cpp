@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -29,11 +30,18 @@ bool is_simulated(const ClusterSettings& settings, const json& object) {
   return member(object, {"metadata", "labels", settings.driver + "/simulated"}) != nullptr;
 }
 
-/// True: there were some.
-bool drop_simulated(const ClusterSettings& settings, Objects& objects) {
-  return objects && std::erase_if(*objects, [&](const json& object) {
-                      return is_simulated(settings, object);
-                    }) > 0;
+void drop_simulated(const ClusterSettings& settings, Objects& objects) {
+  if (!objects) return;
+  std::erase_if(*objects, [&](const json& object) { return is_simulated(settings, object); });
+}
+
+std::set<std::string> simulated_pools(const ClusterSettings& settings, const Objects& slices) {
+  std::set<std::string> pools;
+  if (!slices) return pools;
+  for (const json& slice : *slices) {
+    if (is_simulated(settings, slice)) pools.insert(text_at(slice, {"spec", "pool", "name"}));
+  }
+  return pools;
 }
 
 Objects list_slices(kube::Api& api, const ClusterSettings& settings,
@@ -57,12 +65,13 @@ ClusterView look(kube::Api& api, const ClusterSettings& settings, kube::ServerVe
       .daemon_sets = list(api, {.group = "apps", .version = "v1", .plural = "daemonsets"},
                           {.label_selector = settings.selector}),
       .slices = {},
-      .simulated = false,
+      .simulated_pools = {},
       .reports = {}};
   drop_simulated(settings, view.nodes);
   view.pods = list_pods(api, settings, view.modules);
   view.slices = list_slices(api, settings, view.resource_api);
-  view.simulated = drop_simulated(settings, view.slices);
+  view.simulated_pools = simulated_pools(settings, view.slices);
+  drop_simulated(settings, view.slices);
   if (!view.pods) return view;
   for (const json& pod : *view.pods) {
     if (is_agent(pod) && is_ready(pod)) view.reports.push_back(ask_agent(api, pod));
@@ -151,8 +160,10 @@ std::string remedy_of(const ClusterView& view, std::string_view file) {
   for (const json* const object : installations(view)) {
     const std::string release = release_of(*object);
     if (release.empty()) continue;
-    return fmt::format("helm upgrade --reuse-values --namespace {} {} CHART puts it back",
-                       text_at(*object, {"metadata", "annotations", kReleaseNamespace}), release);
+    return fmt::format(
+        "helm upgrade --reset-then-reuse-values --namespace {} {} CHART puts it back, unless the "
+        "values switch it off",
+        text_at(*object, {"metadata", "annotations", kReleaseNamespace}), release);
   }
   return fmt::format("kubectl apply -f deploy/{}", file);
 }

@@ -15,6 +15,7 @@ using doctor::Report;
 using doctor::Severity;
 using kube::Resource;
 using nlohmann::json;
+using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr const char* kProxy = "/api/v1/namespaces/mock-device/pods/agent-0:8080/proxy/doctor";
@@ -150,6 +151,15 @@ class ClusterDoctor : public testing::Test {
     put(kModules, module);
   }
 
+  /// A version of the Helm release "md".
+  void put_release(const std::string& version, const std::string& status) {
+    put({.version = "v1", .plural = "secrets", .ns = "mock-device"},
+        {{"metadata",
+          {{"name", "sh.helm.release.v1.md.v" + version},
+           {"labels",
+            {{"owner", "helm"}, {"name", "md"}, {"status", status}, {"version", version}}}}}});
+  }
+
   /// A pod that KMM has made for the Module.
   void put_kmm_pod(const std::string& name, const std::string& label, const std::string& phase,
                    const std::string& waits_for = "") {
@@ -278,23 +288,27 @@ TEST_F(ClusterDoctor, LeavesToHelmWhatHelmHasMade) {
          {{"metadata",
            {{"annotations",
              {{"meta.helm.sh/release-name", "md"}, {"meta.helm.sh/release-namespace", "team"}}}}}});
-  EXPECT_EQ(finding("cluster.device-classes").advice.remedy,
-            "helm upgrade --reuse-values --namespace team md CHART puts it back");
+  EXPECT_EQ(
+      finding("cluster.device-classes").advice.remedy,
+      "helm upgrade --reset-then-reuse-values --namespace team md CHART puts it back, unless the "
+      "values switch it off");
 }
 
 TEST_F(ClusterDoctor, SeesAReleaseThatWasNotFinished) {
   change(kDaemonSets.named("agent"),
          {{"metadata", {{"annotations", {{"meta.helm.sh/release-name", "md"}}}}}});
   EXPECT_EQ(finding("cluster.installations").severity, Severity::ok);
-  put({.version = "v1", .plural = "secrets", .ns = "mock-device"},
-      {{"metadata",
-        {{"name", "sh.helm.release.v1.md.v3"},
-         {"labels",
-          {{"owner", "helm"}, {"name", "md"}, {"status", "pending-upgrade"}, {"version", "3"}}}}}});
+  put_release("1", "pending-install");
+  EXPECT_EQ(finding("cluster.installations").advice.remedy,
+            "if no helm runs: helm uninstall --namespace mock-device md");
+  put_release("9", "pending-upgrade");
   const Finding found = finding("cluster.installations");
   EXPECT_EQ(found.severity, Severity::warning);
-  EXPECT_EQ(found.found, "is pending-upgrade since its version 3: Helm is at work, or was ended");
+  EXPECT_EQ(found.found, "is pending-upgrade since its version 9: Helm is at work, or was ended");
   EXPECT_EQ(found.advice.remedy, "if no helm runs: helm rollback --namespace mock-device md");
+  // Which leaves the history as it is.
+  put_release("10", "deployed");
+  EXPECT_EQ(finding("cluster.installations").severity, Severity::ok);
 }
 
 TEST_F(ClusterDoctor, SeesAgentsThatAreNotReady) {
@@ -312,8 +326,15 @@ TEST_F(ClusterDoctor, SeesAgentsThatAreNotReady) {
 TEST_F(ClusterDoctor, MissesAgentsAndControllers) {
   remove(kPods.named("agent-0"));
   EXPECT_EQ(finding("cluster.agents").severity, Severity::error);
+  change(kPods.named("controller-0"), {{"status", {{"conditions", json::array()}}}});
+  const Finding found = finding("cluster.controllers");
+  EXPECT_EQ(found.severity, Severity::warning);
+  EXPECT_EQ(found.found, "none is ready; mock-device/controller-0: running, not ready");
+  EXPECT_THAT(found.advice.remedy, HasSubstr("kubectl -n mock-device describe pod controller-0"));
   remove(kPods.named("controller-0"));
-  EXPECT_EQ(finding("cluster.controllers").severity, Severity::warning);
+  EXPECT_EQ(finding("cluster.controllers").found, "there is none");
+  EXPECT_EQ(finding("cluster.controllers").advice.remedy,
+            "kubectl apply -f deploy/controller.yaml");
 }
 
 TEST_F(ClusterDoctor, SeesSlicesThatNobodyServes) {
@@ -388,22 +409,50 @@ TEST_F(ClusterDoctor, ReadsTheFormOfOlderVersions) {
   EXPECT_EQ(finding("cluster.slices").found, "1 slices offer 1 devices");
 }
 
+/// A claim that was given mock0 of a pool, by the node's name or without it.
+json claim(const std::string& name, const std::string& pool, const std::string& node = "") {
+  json allocation = {
+      {"devices",
+       {{"results",
+         {{{"driver", "mock-accel.example.com"}, {"pool", pool}, {"device", "mock0"}}}}}}};
+  if (!node.empty()) {
+    const json field = {{"key", "metadata.name"}, {"operator", "In"}, {"values", {node}}};
+    allocation["nodeSelector"] = {{"nodeSelectorTerms", {{{"matchFields", {field}}}}}};
+  }
+  return {{"metadata", {{"name", name}}},
+          {"status", {{"allocation", allocation}, {"reservedFor", {{{"name", "p"}}}}}}};
+}
+
 TEST_F(ClusterDoctor, SeesClaimsThatCannotEnd) {
-  const json given = {
-      {"results",
-       {{{"driver", "mock-accel.example.com"}, {"pool", "node0"}, {"device", "mock0"}}}}};
-  put(kClaims,
-      {{"metadata", {{"name", "c"}}},
-       {"status", {{"allocation", {{"devices", given}}}, {"reservedFor", {{{"name", "p"}}}}}}});
+  put(kClaims, claim("c", "node0", "node0"));
   EXPECT_EQ(finding("cluster.claims").severity, Severity::ok);
   change(kClaims.named("c"), {{"metadata", {{"deletionTimestamp", "2026-11-26T20:00:00Z"}}}});
   EXPECT_EQ(finding("cluster.claims").severity, Severity::warning);
   EXPECT_THAT(finding("cluster.claims").found, HasSubstr("reserved for p"));
   remove(kSlices.named("a"));
   EXPECT_EQ(finding("cluster.claims").found, "has node0/mock0, which is gone or in no slice");
-  EXPECT_THAT(finding("cluster.claims").advice.remedy, HasSubstr("plug the card in"));
-  remove(kPods.named("agent-0"));
-  EXPECT_THAT(finding("cluster.claims").advice.remedy, HasSubstr("bring the node agents back"));
+  EXPECT_EQ(finding("cluster.claims").advice.remedy,
+            "plug the card in again, or delete the pods that use the claim");
+  // An agent of another node is none.
+  change(kPods.named("agent-0"), {{"spec", {{"nodeName", "node1"}}}});
+  EXPECT_THAT(finding("cluster.claims").advice.remedy,
+              HasSubstr("bring the agent of node0 back first"));
+}
+
+TEST_F(ClusterDoctor, NamesBothWaysForAClaimWhoseNodeItDoesNotKnow) {
+  remove(kSlices.named("a"));
+  put(kClaims, claim("c", "node0"));
+  EXPECT_THAT(finding("cluster.claims").advice.remedy,
+              AllOf(HasSubstr("plug the card in"), HasSubstr("has no agent")));
+}
+
+TEST_F(ClusterDoctor, DoesNotLookAtClaimsOnSimulatedNodes) {
+  json simulated = slice("b", 1, 1, "sim-0", "another");
+  simulated["metadata"]["labels"] = {{"mock-accel.example.com/simulated", "true"}};
+  put(kSlices, simulated);
+  put(kClaims, claim("c", "sim-0"));
+  EXPECT_EQ(finding("cluster.claims").severity, Severity::ok);
+  EXPECT_EQ(finding("cluster.claims").found, "0 have devices of this driver");
 }
 
 TEST_F(ClusterDoctor, MissesSlices) {
@@ -508,10 +557,65 @@ TEST_F(ClusterDoctor, SaysWhatKeepsKmmFromWantingAModule) {
          {{"spec", {{"moduleLoader", {{"container", {{"version", "7"}}}}}}}});
   const std::string label = "kmm.node.kubernetes.io/version-module.mock-device.mock-accel";
   EXPECT_EQ(finding("cluster.kmm").found,
-            "KMM wants it on 0 of the 1 nodes that it selects: node0 has not the label " + label);
-  EXPECT_EQ(finding("cluster.kmm").advice.remedy, "kubectl label node node0 " + label + "=7");
+            "KMM wants it on 0 of the 1 nodes that it selects: the label " + label +
+                " of node0 is missing, not 7");
+  change(kNodes.named("node0"), {{"metadata", {{"labels", {{label, "6"}}}}}});
+  EXPECT_THAT(finding("cluster.kmm").found, HasSubstr("of node0 is 6, not 7"));
+  EXPECT_EQ(finding("cluster.kmm").advice.remedy,
+            "kubectl label node --overwrite node0 " + label + "=7");
   change(kNodes.named("node0"), {{"metadata", {{"labels", {{label, "7"}}}}}});
   EXPECT_THAT(finding("cluster.kmm").found, HasSubstr("ErrImagePull"));
+}
+
+TEST_F(ClusterDoctor, GuessesNoCauseWhereItMayNotListNodes) {
+  put_module({{{"regexp", ".*"}, {"containerImage", "x"}}},
+             {{"status", {{"moduleLoader", {{"desiredNumber", 0}}}}}});
+  api_.before = [](const kube::FakeApi::Call& call) -> std::optional<kube::ApiError> {
+    if (call.resource.plural != "nodes") return std::nullopt;
+    return kube::ApiError{
+        .status = 403, .reason = std::string(kube::reason::kForbidden), .message = "no"};
+  };
+  EXPECT_EQ(finding("cluster.kmm").found, "KMM wants it on 0 of the 1 nodes that it selects");
+}
+
+TEST_F(ClusterDoctor, LeavesOutNodesAsKmmDoes) {
+  put_module(
+      {{{"literal", "another"}, {"containerImage", "x"}}},
+      {{"status",
+        {{"moduleLoader",
+          {{"nodesMatchingSelectorNumber", 0}, {"desiredNumber", 0}, {"availableNumber", 0}}}}}});
+  const auto taint = [this](const char* key, const char* effect) {
+    change(kNodes.named("node0"),
+           {{"spec", {{"taints", {{{"key", key}, {"value", "v"}, {"effect", effect}}}}}}});
+  };
+  const auto tolerate = [this](const json& toleration) {
+    change(kModules.named("mock-accel"), {{"spec", {{"tolerations", {toleration}}}}});
+  };
+  const std::string mapped = "no kernel mapping matches 6.12.117+deb13-amd64";
+  taint("dedicated", "NoSchedule");
+  EXPECT_EQ(finding("cluster.kmm").severity, Severity::warning);
+  EXPECT_EQ(finding("cluster.kmm").found,
+            "leaves out nodes whose taints it does not tolerate: node0 (dedicated:NoSchedule)");
+  taint("dedicated", "PreferNoSchedule");
+  EXPECT_EQ(finding("cluster.kmm").found, mapped);
+  taint("node.kubernetes.io/memory-pressure", "NoSchedule");
+  EXPECT_EQ(finding("cluster.kmm").found, mapped);
+
+  taint("dedicated", "NoExecute");
+  for (const json& toleration :
+       std::vector<json>{{{"operator", "Exists"}},
+                         {{"key", "dedicated"}, {"operator", "Exists"}},
+                         {{"key", "dedicated"}, {"value", "v"}, {"effect", "NoExecute"}}}) {
+    tolerate(toleration);
+    EXPECT_EQ(finding("cluster.kmm").found, mapped) << toleration;
+  }
+  for (const json& toleration :
+       std::vector<json>{{{"key", "another"}, {"operator", "Exists"}},
+                         {{"key", "dedicated"}, {"value", "w"}},
+                         {{"operator", "Exists"}, {"effect", "NoSchedule"}}}) {
+    tolerate(toleration);
+    EXPECT_THAT(finding("cluster.kmm").found, HasSubstr("leaves out")) << toleration;
+  }
 }
 
 TEST_F(ClusterDoctor, SeesAModuleThatCannotGo) {

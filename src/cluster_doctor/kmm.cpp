@@ -34,7 +34,51 @@ bool is_ours(const json& module) {
   return name == "mock_accel" || name == "mock_accel_fabric";
 }
 
-/// The nodes that a Module selects; those that are cordoned, too.
+// ---- The nodes of a Module ----
+
+/// Whether a toleration is one of a taint, as Kubernetes defines it (core/v1: Toleration).
+bool tolerates(const json& toleration, const json& taint) {
+  const std::string effect = text_at(toleration, {"effect"});
+  if (!effect.empty() && effect != text_at(taint, {"effect"})) return false;
+  const std::string key = text_at(toleration, {"key"});
+  const bool exists = text_at(toleration, {"operator"}) == "Exists";
+  if (key.empty()) return exists;
+  if (key != text_at(taint, {"key"})) return false;
+  return exists || text_at(toleration, {"value"}) == text_at(taint, {"value"});
+}
+
+bool tolerates_taint(const json& module, const json& taint) {
+  const json* const tolerations = member(module, {"spec", "tolerations"});
+  if (tolerations == nullptr || !tolerations->is_array()) return false;
+  return std::ranges::any_of(*tolerations,
+                             [&](const json& toleration) { return tolerates(toleration, taint); });
+}
+
+/// The taint that keeps KMM from a node: "dedicated:NoSchedule". Empty: there is none.
+std::string repelling_taint(const json& module, const json& node) {
+  // KMM tolerates these by itself.
+  static const std::set<std::string> kPressures = {"node.kubernetes.io/disk-pressure",
+                                                   "node.kubernetes.io/memory-pressure",
+                                                   "node.kubernetes.io/pid-pressure"};
+  const json* const taints = member(node, {"spec", "taints"});
+  if (taints == nullptr || !taints->is_array()) return "";
+  for (const json& taint : *taints) {
+    const std::string key = text_at(taint, {"key"});
+    const std::string effect = text_at(taint, {"effect"});
+    const bool repels =
+        effect == "NoExecute" || (effect == "NoSchedule" && !kPressures.contains(key));
+    if (repels && !tolerates_taint(module, taint)) return fmt::format("{}:{}", key, effect);
+  }
+  return "";
+}
+
+/// Without it a cordon takes the module off the node, under its pods.
+bool tolerates_cordons(const json& module) {
+  return tolerates_taint(module,
+                         {{"key", "node.kubernetes.io/unschedulable"}, {"effect", "NoSchedule"}});
+}
+
+/// The nodes whose labels a Module selects.
 std::vector<const json*> selected_nodes(const json& module, const std::vector<json>& nodes) {
   const json* const selector = member(module, {"spec", "selector"});
   std::vector<const json*> selected;
@@ -49,6 +93,37 @@ std::vector<const json*> selected_nodes(const json& module, const std::vector<js
   }
   return selected;
 }
+
+/// Those of the selected nodes that KMM serves. The others are reported.
+std::vector<const json*> served_nodes(const json& module, const std::vector<json>& nodes,
+                                      Report& report) {
+  const std::string subject = "Module " + name_of(module);
+  const auto selected = selected_nodes(module, nodes);
+  if (selected.empty()) {
+    report.add(Severity::warning, subject, "selects no node",
+               {.needed = "a selector that nodes match", .remedy = "label the nodes"});
+  }
+  std::vector<const json*> served;
+  std::vector<std::string> repelling;
+  for (const json* const node : selected) {
+    const std::string taint = repelling_taint(module, *node);
+    if (taint.empty()) {
+      served.push_back(node);
+    } else {
+      repelling.push_back(fmt::format("{} ({})", name_of(*node), taint));
+    }
+  }
+  if (!repelling.empty()) {
+    report.add(served.empty() ? Severity::warning : Severity::note, subject,
+               fmt::format("leaves out nodes whose taints it does not tolerate: {}",
+                           fmt::join(repelling, ", ")),
+               {.needed = "a toleration, where these nodes are to have the module",
+                .remedy = "add it to spec.tolerations"});
+  }
+  return served;
+}
+
+// ---- Its images ----
 
 bool maps(const json& mapping, const std::string& kernel) {
   if (text_at(mapping, {"literal"}) == kernel) return true;
@@ -66,7 +141,8 @@ std::set<std::string> unmapped_kernels(const json& module, const std::vector<con
   std::set<std::string> unmapped;
   const json* const mappings = member(*container_of(module), {"kernelMappings"});
   for (const json* const node : nodes) {
-    const std::string kernel = text_at(*node, {"status", "nodeInfo", "kernelVersion"});
+    std::string kernel = text_at(*node, {"status", "nodeInfo", "kernelVersion"});
+    if (kernel.ends_with('+')) kernel.pop_back();  // KMM looks without it
     const bool mapped =
         mappings != nullptr && mappings->is_array() &&
         std::ranges::any_of(*mappings, [&](const json& mapping) { return maps(mapping, kernel); });
@@ -75,27 +151,16 @@ std::set<std::string> unmapped_kernels(const json& module, const std::vector<con
   return unmapped;
 }
 
-/// Without it a cordon takes the module off the node, under its pods.
-bool tolerates_cordons(const json& module) {
-  const json* const tolerations = member(module, {"spec", "tolerations"});
-  if (tolerations == nullptr || !tolerations->is_array()) return false;
-  return std::ranges::any_of(*tolerations, [](const json& toleration) {
-    const std::string key = text_at(toleration, {"key"});
-    return text_at(toleration, {"operator"}) == "Exists" &&
-           (key.empty() || key == "node.kubernetes.io/unschedulable");
+/// The first of the nodes of a Module of a version whose label does not say that it is to have this
+/// version: KMM leaves it alone. nullptr: there is none.
+const json* of_other_version(const json& module, const std::string& label,
+                             const std::vector<const json*>& nodes) {
+  const std::string version = text_at(*container_of(module), {"version"});
+  if (version.empty()) return nullptr;
+  const auto found = std::ranges::find_if(nodes, [&](const json* node) {
+    return text_at(*node, {"metadata", "labels", label}) != version;
   });
-}
-
-/// Of the nodes that a Module of a version selects, those without the label that says which version
-/// they are to have: KMM leaves them alone.
-std::vector<std::string> without_version(const json& module, const std::string& label,
-                                         const std::vector<const json*>& nodes) {
-  std::vector<std::string> without;
-  if (text_at(*container_of(module), {"version"}).empty()) return without;
-  for (const json* const node : nodes) {
-    if (member(*node, {"metadata", "labels", label}) == nullptr) without.push_back(name_of(*node));
-  }
-  return without;
+  return found == nodes.end() ? nullptr : *found;
 }
 
 /// A pod that pulls, builds or signs the image of a Module, or loads it, and gets no further:
@@ -117,26 +182,29 @@ std::string stuck_pod(kube::Api& api, const json& module) {
   return "";
 }
 
-/// Reports why KMM wants a Module on fewer nodes than it selects, all of whose kernels it maps.
+/// Reports why KMM wants a Module on fewer nodes than it selects, all of whose kernels it maps. No
+/// nodes: they are not known.
 void report_unwanted(const ClusterView& view, const json& module, const std::string& counts,
                      const std::vector<const json*>& nodes, Report& report) {
   const std::string subject = "Module " + name_of(module);
   const std::string label = fmt::format("kmm.node.kubernetes.io/version-module.{}.{}",
                                         text_at(module, {"metadata", "namespace"}),
                                         text_at(module, {"metadata", "name"}));
-  const auto without = without_version(module, label, nodes);
-  if (!without.empty()) {
+  if (const json* const node = of_other_version(module, label, nodes)) {
+    const std::string has = text_at(*node, {"metadata", "labels", label});
+    const std::string wanted = text_at(*container_of(module), {"version"});
     report.add(Severity::error, subject,
-               fmt::format("{}: {} has not the label {}", counts, without[0], label),
+               fmt::format("{}: the label {} of {} is {}, not {}", counts, label, name_of(*node),
+                           has.empty() ? "missing" : has, wanted),
                {.needed = "a label that says which version a node is to have",
-                .remedy = fmt::format("kubectl label node {} {}={}", without[0], label,
-                                      text_at(*container_of(module), {"version"}))});
+                .remedy = fmt::format("kubectl label node --overwrite {} {}={}", name_of(*node),
+                                      label, wanted)});
     return;
   }
-  const std::string stuck = stuck_pod(view.api, module);
+  std::string cause = stuck_pod(view.api, module);
+  if (cause.empty() && !nodes.empty()) cause = "there is no image for the others yet";
   report.add(Severity::error, subject,
-             stuck.empty() ? fmt::format("{}: there is no image for the others yet", counts)
-                           : fmt::format("{}: {}", counts, stuck),
+             cause.empty() ? counts : fmt::format("{}: {}", counts, cause),
              compatibility().row("kmm").advice);
 }
 
@@ -175,12 +243,8 @@ void check_module(const ClusterView& view, const json& module, Report& report) {
   }
   std::vector<const json*> nodes;
   if (view.nodes) {
-    nodes = selected_nodes(module, *view.nodes);
+    nodes = served_nodes(module, *view.nodes, report);
     const auto unmapped = unmapped_kernels(module, nodes);
-    if (nodes.empty()) {
-      report.add(Severity::warning, subject, "selects no node",
-                 {.needed = "a selector that nodes match", .remedy = "label the nodes"});
-    }
     if (!unmapped.empty()) {
       report.add(Severity::error, subject,
                  fmt::format("no kernel mapping matches {}", fmt::join(unmapped, ", ")),

@@ -158,24 +158,52 @@ void report_missing(const std::vector<Offer>& these, const std::vector<Offer>& t
 
 // ---- Claims ----
 
-/// The devices of this driver that a claim was given.
+/// The devices of this driver that a claim was given, but for those of simulated nodes.
 std::vector<Offer> given_to(const ClusterView& view, const json& claim) {
   std::vector<Offer> given;
   const json* const results = member(claim, {"status", "allocation", "devices", "results"});
   if (results == nullptr || !results->is_array()) return given;
   for (const json& result : *results) {
-    if (text_at(result, {"driver"}) != view.settings.driver) continue;
-    given.push_back(
-        {.pool = text_at(result, {"pool"}), .device = text_at(result, {"device"}), .uuid = {}});
+    const std::string pool = text_at(result, {"pool"});
+    const bool ours = text_at(result, {"driver"}) == view.settings.driver;
+    if (!ours || view.simulated_pools.contains(pool)) continue;
+    given.push_back({.pool = pool, .device = text_at(result, {"device"}), .uuid = {}});
   }
   return given;
 }
 
-/// Whether some node has an agent that is ready.
-bool has_agents(const ClusterView& view) {
-  return view.pods && std::ranges::any_of(*view.pods, [](const json& pod) {
-           return is_agent(pod) && is_ready(pod);
-         });
+/// The node that a claim's devices are on: the scheduler writes that down with them. Empty: not
+/// known.
+std::string node_of_claim(const json& claim) {
+  const json* const terms =
+      member(claim, {"status", "allocation", "nodeSelector", "nodeSelectorTerms"});
+  if (terms == nullptr || !terms->is_array()) return "";
+  for (const json& term : *terms) {
+    for (const json& field : term.value("matchFields", json::array())) {
+      const json* const values = member(field, {"values"});
+      const bool names = text_at(field, {"key"}) == "metadata.name" && values != nullptr &&
+                         values->is_array() && !values->empty();
+      if (names && values->front().is_string()) return values->front().get<std::string>();
+    }
+  }
+  return "";
+}
+
+/// What to do for a claim whose device is gone. Only its node's agent can let pods end.
+std::string remedy_of_gone(const ClusterView& view, const json& claim) {
+  constexpr std::string_view kPlugIn =
+      "plug the card in again, or delete the pods that use the claim";
+  const std::string node = node_of_claim(claim);
+  if (!view.pods || node.empty()) {
+    return fmt::format("{}; they do not end where their node has no agent: bring that back first",
+                       kPlugIn);
+  }
+  const bool has_agent = std::ranges::any_of(*view.pods, [&](const json& pod) {
+    return is_agent(pod) && is_ready(pod) && text_at(pod, {"spec", "nodeName"}) == node;
+  });
+  if (has_agent) return std::string(kPlugIn);
+  return fmt::format(
+      "bring the agent of {} back first: without it pods that have devices do not end", node);
 }
 
 void check_claim(const ClusterView& view, const json& claim, const std::vector<Offer>& given,
@@ -185,11 +213,7 @@ void check_claim(const ClusterView& view, const json& claim, const std::vector<O
     if (offered.contains({device.pool, device.device})) continue;
     report.add(Severity::error, subject,
                fmt::format("has {}/{}, which is gone or in no slice", device.pool, device.device),
-               {.needed = "the device that it was given",
-                .remedy = has_agents(view)
-                              ? "plug the card in again, or delete the pods that use the claim"
-                              : "bring the node agents back first (helm install): without them "
-                                "pods that have devices do not end"});
+               {.needed = "the device that it was given", .remedy = remedy_of_gone(view, claim)});
   }
   const std::string since = text_at(claim, {"metadata", "deletionTimestamp"});
   if (since.empty()) return;
@@ -226,7 +250,7 @@ void check_slices(const ClusterView& view, Report& report) {
   }
   const std::size_t count = offers.size();
   check_twice(std::move(offers), report);
-  if (!slices->empty() || view.simulated) {
+  if (!slices->empty() || !view.simulated_pools.empty()) {
     report.ok("slices", fmt::format("{} slices offer {} devices", slices->size(), count));
   } else {
     report.add(Severity::error, "slices", "there is none: no device is offered",

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,7 @@ struct ClusterView {
   Objects pods;                               ///< of mock-device
   Objects daemon_sets;                        ///< of mock-device
   Objects slices;                             ///< of this driver, without those of simulated nodes
-  bool simulated;                             ///< simulated nodes have slices
+  std::set<std::string> simulated_pools;      ///< those of simulated nodes
   std::vector<AgentReport> reports;
 };
 
