@@ -25,11 +25,12 @@ struct Kind {
   unsigned device_id;
   std::string_view name;    ///< of several
   std::string_view driver;  ///< that it is for
+  std::string_view folder;  ///< of the driver's module in sysfs
 };
 constexpr std::array<Kind, 3> kKinds = {{
-    {MOCK_FABRIC_PCI_DEVICE, "bridges", "mock-accel-fabric"},
-    {MOCK_ACCEL_PCI_DEVICE_PF, "PFs", "mock-accel"},
-    {MOCK_ACCEL_PCI_DEVICE_VF, "VFs", "mock-accel"},
+    {MOCK_FABRIC_PCI_DEVICE, "bridges", "mock-accel-fabric", "mock_accel_fabric"},
+    {MOCK_ACCEL_PCI_DEVICE_PF, "PFs", "mock-accel", "mock_accel"},
+    {MOCK_ACCEL_PCI_DEVICE_VF, "VFs", "mock-accel", "mock_accel"},
 }};
 
 /// A vendor's or device's number as its file in sysfs has it: "0x1de5".
@@ -58,12 +59,17 @@ bool report_without_driver(const NodeView& view, Report& report, const Kind& kin
   const auto count =
       functions.size() - static_cast<std::size_t>(std::ranges::count_if(functions, has_driver));
   if (count == 0) return false;
-  const fs::path& first = *std::ranges::find_if_not(functions, has_driver);
+  const std::string first = std::ranges::find_if_not(functions, has_driver)->filename().native();
+  const bool is_loaded = is_there(sysfs_folder(view, "module") / kind.folder);
   report.add(Severity::error, view.settings.name,
              fmt::format("{} of {} {} have no driver; {} is one", count, functions.size(),
-                         kind.name, first.filename().native()),
+                         kind.name, first),
              {.needed = fmt::format("the module {} with each of them", kind.driver),
-              .remedy = compatibility().row("module").advice.remedy});
+              .remedy = is_loaded ? fmt::format(
+                                        "the module is loaded: dmesg | grep {} says why it did not "
+                                        "take this one",
+                                        first)
+                                  : compatibility().row("module").advice.remedy});
   return true;
 }
 

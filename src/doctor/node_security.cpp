@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "doctor/compatibility.h"
@@ -46,14 +48,23 @@ std::uint64_t number_after(std::string_view text, std::string_view word) {
   return number;
 }
 
-/// What auditd has written, where it runs: the kernel's log then has none of it. The end of a long
-/// file.
+/// What auditd has written, where it runs: the kernel's log then has none of it. The ends of its
+/// last two files, since it begins a new one when one is full. Empty: there is none. None: it can't
+/// be read.
 std::optional<std::string> audit_log(const NodeView& view) {
   constexpr std::streamoff kMost = 4LL << 20;
-  std::ifstream file(view.settings.root / "var/log/audit/audit.log", std::ios::ate);
-  if (!file) return std::nullopt;
-  file.seekg(std::max<std::streamoff>(0, file.tellg() - kMost));
-  return std::string(std::istreambuf_iterator(file), {});
+  std::string text;
+  for (const char* const name : {"audit.log.1", "audit.log"}) {
+    const fs::path path = view.settings.root / "var/log/audit" / name;
+    if (::access(path.c_str(), R_OK) != 0) {
+      if (errno == ENOENT) continue;
+      return std::nullopt;
+    }
+    std::ifstream file(path, std::ios::ate);
+    file.seekg(std::max<std::streamoff>(0, file.tellg() - kMost));
+    text.append(std::istreambuf_iterator(file), {});
+  }
+  return text;
 }
 
 /// When the node was started, in seconds since 1970 (proc(5): btime). 0: not to be read.
@@ -63,11 +74,10 @@ std::uint64_t boot_time(const NodeView& view) {
 }
 
 /// Lines with `mark` that are of this driver or of loading modules, since the node was started.
-/// None at all: there is no log that can be read.
+/// None at all: there is none in what can be read, and there may be more.
 std::optional<std::vector<std::string>> denials(const NodeView& view, std::string_view mark) {
   const auto kernel_log = view.settings.run ? view.settings.run({"dmesg"}) : fail("not to be run");
   const auto audit = audit_log(view);
-  if (!kernel_log && !audit) return std::nullopt;
   const std::uint64_t start = boot_time(view);
   std::vector<std::string> lines;
   for (const std::string& log : {kernel_log.value_or(""), audit.value_or("")}) {
@@ -80,6 +90,8 @@ std::optional<std::vector<std::string>> denials(const NodeView& view, std::strin
       if (time == 0 || time >= start) lines.push_back(std::move(line));
     }
   }
+  const bool all_seen = audit && (kernel_log || !audit->empty());
+  if (lines.empty() && !all_seen) return std::nullopt;
   return lines;
 }
 

@@ -124,6 +124,10 @@ TEST_F(NodeDoctor, MissesTheDriverOfABridge) {
   EXPECT_EQ(found.severity, Severity::error);
   EXPECT_EQ(found.found, "1 of 1 bridges have no driver; 0000:00:02.0 is one");
   EXPECT_EQ(found.advice.needed, "the module mock-accel-fabric with each of them");
+  EXPECT_THAT(found.advice.remedy, HasSubstr("modprobe"));
+  put("sys/module/mock_accel_fabric/version", MOCK_DEVICE_VERSION "\n");
+  EXPECT_EQ(finding("node.pci").advice.remedy,
+            "the module is loaded: dmesg | grep 0000:00:02.0 says why it did not take this one");
 }
 
 TEST_F(NodeDoctor, MissesAccelerators) {
@@ -235,6 +239,11 @@ TEST_F(NodeDoctor, ReadsWhatAuditdHasWrittenSinceTheStart) {
   EXPECT_EQ(finding("node.selinux").severity, Severity::ok);
   put("var/log/audit/audit.log", "type=AVC msg=audit(1764288000.1" + denial);
   EXPECT_EQ(finding("node.selinux").severity, Severity::error);
+  // The file was full, and another has begun.
+  fs::rename(root() / "var/log/audit/audit.log", root() / "var/log/audit/audit.log.1");
+  EXPECT_EQ(finding("node.selinux").severity, Severity::error);
+  put("var/log/audit/audit.log", "type=DAEMON_ROTATE msg=audit(1764288001.2:46): op=rotate\n");
+  EXPECT_EQ(finding("node.selinux").severity, Severity::error);
 }
 
 TEST_F(NodeDoctor, DoesNotSayThatNothingWasRefusedWhereItCannotLook) {
@@ -244,6 +253,21 @@ TEST_F(NodeDoctor, DoesNotSayThatNothingWasRefusedWhereItCannotLook) {
     EXPECT_EQ(finding(id).severity, Severity::note);
     EXPECT_THAT(finding(id).found, HasSubstr("what it has refused can't be seen"));
   }
+}
+
+TEST_F(NodeDoctor, WantsAuditdsLogToo) {
+  put("sys/fs/selinux/enforce", "1");
+  const fs::path log = root() / "var/log/audit/audit.log";
+  fs::create_directories(log.parent_path());
+  EXPECT_EQ(finding("node.selinux").severity, Severity::ok);
+  fs::create_symlink(log.filename(), log);  // nobody can read it, not even root
+  EXPECT_EQ(finding("node.selinux").severity, Severity::note);
+  programs_["dmesg"] = "audit: avc:  denied  { write } for comm=\"mock-accel-dra-\"\n";
+  EXPECT_EQ(finding("node.selinux").severity, Severity::error);
+  programs_.erase("dmesg");
+  fs::remove(log);
+  put("var/log/audit/audit.log", "type=DAEMON_START msg=audit(1764288001.2:46): op=start\n");
+  EXPECT_EQ(finding("node.selinux").severity, Severity::ok);
 }
 
 TEST_F(NodeDoctor, ShowsWhatApparmorHasRefused) {
