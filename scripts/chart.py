@@ -54,16 +54,16 @@ WIDEST_DEFAULT = 60
 
 
 @functools.cache
-def helm_program(major=3):
-    return subprocess.run([ROOT / "scripts" / "helm.sh", str(major)], check=True, text=True,
+def helm_program(version=3):
+    return subprocess.run([ROOT / "scripts" / "helm.sh", str(version)], check=True, text=True,
                           stdout=subprocess.PIPE).stdout.strip()
 
 
-def template(version, *options, major=3):
+def template(version, *options, helm=3):
     """What the chart gives as release mock-device in namespace mock-device of a cluster of this version."""
     served = [f"resource.k8s.io/{one}" for one in SERVED[version]]
     return subprocess.run(
-        [helm_program(major), "template", "mock-device", CHART, "--namespace", "mock-device",
+        [helm_program(helm), "template", "mock-device", CHART, "--namespace", "mock-device",
          "--kube-version", version, "--api-versions", ",".join(served), *options],
         check=True, text=True, stdout=subprocess.PIPE).stdout
 

@@ -1,16 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Prints the path of a Helm, which is built the first time: some minutes, into the cache. Usage:
-# helm.sh [3|4]
+# helm.sh [3.14|3|4]; 3.14 is the oldest that the chart is for, the others are the newest.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$here/../lab/helm/build
 
 case ${1:-3} in
+3.14) version=3.14.4 ;;
 3) version=3.22.0 ;;
 4) version=4.3.1 ;;
 *)
-	echo "helm.sh: there are 3 and 4" >&2
+	echo "helm.sh: there are 3.14, 3 and 4" >&2
 	exit 2
 	;;
 esac

@@ -121,7 +121,7 @@ def stages():
             ["cmake", "--build", "--preset", "faults", "-j", JOBS, "--target",
              "mock-accel-dra-driver"]]),
         pytest("chart", "the Helm chart with a real control plane", "tests/chart", before=[
-            ["scripts/helm.sh", "3"], ["scripts/helm.sh", "4"]]),
+            ["scripts/helm.sh", one] for one in ("3", "3.14", "4")]),
         pytest("doctor", "the doctor on a real API server, healthy and broken", "tests/doctor"),
         pytest("guest", "real guests on real QEMU", "tests/integration"),
         pytest("guides", "what the guides tell their readers to type", "tests/guides"),

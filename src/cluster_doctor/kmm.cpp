@@ -57,16 +57,16 @@ bool tolerates_taint(const json& module, const json& taint) {
 /// The taint that keeps KMM from a node: "dedicated:NoSchedule". Empty: there is none.
 std::string repelling_taint(const json& module, const json& node) {
   // KMM tolerates these by itself.
-  static const std::set<std::string> kPressures = {"node.kubernetes.io/disk-pressure",
-                                                   "node.kubernetes.io/memory-pressure",
-                                                   "node.kubernetes.io/pid-pressure"};
+  static const std::set<std::string> pressures = {"node.kubernetes.io/disk-pressure",
+                                                  "node.kubernetes.io/memory-pressure",
+                                                  "node.kubernetes.io/pid-pressure"};
   const json* const taints = member(node, {"spec", "taints"});
   if (taints == nullptr || !taints->is_array()) return "";
   for (const json& taint : *taints) {
     const std::string key = text_at(taint, {"key"});
     const std::string effect = text_at(taint, {"effect"});
     const bool repels =
-        effect == "NoExecute" || (effect == "NoSchedule" && !kPressures.contains(key));
+        effect == "NoExecute" || (effect == "NoSchedule" && !pressures.contains(key));
     if (repels && !tolerates_taint(module, taint)) return fmt::format("{}:{}", key, effect);
   }
   return "";

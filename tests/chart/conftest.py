@@ -28,7 +28,7 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session")
 def helm(request, tmp_path_factory):
-    """Helm 3, or each that is supported for tests that are marked `with_both_helms`."""
+    """Helm 3, or each that is supported for tests that are marked `with_each_helm`."""
     return Helm(getattr(request, "param", 3), tmp_path_factory.mktemp("helm"))
 
 

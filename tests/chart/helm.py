@@ -12,14 +12,14 @@ from lab import PATIENCE
 NAMESPACE = "mock-device"
 
 # For tests that Helm's version may make a difference to.
-with_both_helms = pytest.mark.parametrize("helm", [3, 4], indirect=True, ids=["helm3", "helm4"],
-                                          scope="session")
+with_each_helm = pytest.mark.parametrize("helm", [3, "3.14", 4], indirect=True,
+                                         ids=["helm3", "helm3.14", "helm4"], scope="session")
 
 
 class Helm:
-    def __init__(self, major, home):
-        self.program = chart.helm_program(major)
-        self.major, self.kubeconfig = major, "/dev/null"
+    def __init__(self, version, home):
+        self.program = chart.helm_program(version)
+        self.version, self.kubeconfig = version, "/dev/null"
         self.home = {f"HELM_{what}_HOME": str(home / what) for what in ("CACHE", "CONFIG", "DATA")}
 
     def environment(self):

@@ -9,7 +9,7 @@ import pytest
 import chart
 import yaml
 from cluster import VERSION, new_name
-from helm import NAMESPACE, with_both_helms
+from helm import NAMESPACE, with_each_helm
 from lab import PROGRAMS, ROOT, eventually
 
 MINOR = ".".join(VERSION.split(".")[:2])
@@ -67,7 +67,7 @@ def test_the_server_knows_what_a_module_has_to_have(plane, helm):
     assert "kernelMappings[1].containerImage: Required value" in refused.stderr
 
 
-@with_both_helms
+@with_each_helm
 def test_a_release_comes_changes_and_goes(plane, helm, before):
     said = helm.release("install").stdout
     assert "Before helm uninstall remove the pods that hold devices" in said
@@ -117,7 +117,7 @@ def test_a_kmm_that_can_not_run_agents_is_refused(plane_with_an_older_kmm, helm)
     helm.release("install", *chart.values_of("kmm"), "--set", "draDriver.nodeAgent.deployedBy=chart")
 
 
-@with_both_helms
+@with_each_helm
 def test_an_upgrade_that_was_killed_is_undone(plane, helm):
     helm.release("install")
     # Without nodes a Deployment never comes up, and Helm waits for it.
@@ -136,7 +136,7 @@ def test_an_upgrade_that_was_killed_is_undone(plane, helm):
     assert level(plane) == "debug"
 
 
-@with_both_helms
+@with_each_helm
 def test_a_second_release_is_refused(plane, helm):
     helm.release("install")
     other = new_name("other")
@@ -211,10 +211,10 @@ def test_the_controller_leads_with_the_rights_that_it_gets(plane, helm, before, 
     assert everything(plane) == before
 
 
-@with_both_helms
+@with_each_helm
 def test_a_packaged_chart_is_installed_from_a_registry(plane, helm, registry, tmp_path):
     archive = chart.package(tmp_path)
-    folder = f"oci://{registry.address}/{helm.major}"
+    folder = f"oci://{registry.address}/{helm.version}"
     helm.run("push", archive, folder, "--plain-http")
     version = (ROOT / "VERSION").read_text().strip()
     helm.release("install", "--plain-http", "--version", version, source=f"{folder}/mock-device")

@@ -35,13 +35,14 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- if and .Values.draDriver.nodeAgent.enabled (eq .Values.draDriver.nodeAgent.deployedBy "chart") }}true{{ end }}
 {{- end }}
 
-{{/* Version of resource.k8s.io. Helm without a cluster claims to have all of them: by its own version a cluster
-can't have one that is newer. */}}
+{{/* Version of resource.k8s.io. Helm without a cluster claims to have what its own libraries know, of any age, which
+may be older than the cluster's or newer; what no cluster serves any more tells. The cluster's version is what counts then. */}}
 {{- define "mock-device.resourceApiVersion" -}}
+{{- $offline := .Capabilities.APIVersions.Has "extensions/v1beta1" }}
 {{- $served := list }}
 {{- range list (list "v1" ">=1.34.0-0") (list "v1beta2" ">=1.33.0-0") (list "v1beta1" ">=1.32.0-0")
     (list "v1alpha3" "<1.34.0-0") }}
-{{- if and ($.Capabilities.APIVersions.Has (printf "resource.k8s.io/%s" (first .)))
+{{- if and (or $offline ($.Capabilities.APIVersions.Has (printf "resource.k8s.io/%s" (first .))))
     (semverCompare (last .) $.Capabilities.KubeVersion.Version) }}
 {{- $served = append $served (first .) }}
 {{- end }}
