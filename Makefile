@@ -72,7 +72,7 @@ lint: build ## formatting, clang-tidy, kernel checks, shellcheck
 fuzz: setup ## fuzz each target for SECONDS (default an hour); found inputs are kept
 	@$(PYTHON) scripts/fuzz.py $(or $(SECONDS),3600)
 
-test-matrix: build ## the driver's tests with Kubernetes 1.31, 1.34 and 1.37, or VERSIONS="1.32 1.33"
+test-matrix: build ## the driver's tests with Kubernetes 1.31 to 1.37, or VERSIONS="1.32 1.33"; 2 hours
 	@cmake --preset faults >/dev/null && cmake --build --preset faults --target mock-accel-dra-driver
 	@$(PYTHON) scripts/matrix.py $(VERSIONS)
 

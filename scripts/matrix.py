@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the tests of the DRA driver with several versions of Kubernetes, and ends with a line each.
 
-    scripts/matrix.py                 the versions that are supported at least: 1.31, 1.34, 1.37
+    scripts/matrix.py                 all that are supported but 1.36, which make test has
     scripts/matrix.py 1.32 1.33       these
 
-Each version's programs are built the first time, which takes ten minutes on two cores. From 1.34 on,
-which deploy/ takes, the tests in real nodes run as well. Output: build/test/matrix-VERSION.log.
+Each version's programs are built the first time, which takes ten minutes on two cores. The tests on
+real nodes are those of make test from 1.34 on, which deploy/ takes, and others before. Output:
+build/test/matrix-VERSION.log.
 """
 
 import os
@@ -18,14 +19,14 @@ import junit
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "test"
-VERSIONS = ["1.31", "1.34", "1.37"]
+VERSIONS = ["1.31", "1.32", "1.33", "1.34", "1.35", "1.37"]
 FIRST_WITH_V1 = 34
 
 
 def tests(version):
     minor = int(version.split(".")[1])
-    nodes = ["tests/cluster"] if minor >= FIRST_WITH_V1 else []
-    return ["tests/kube", "tests/dra", "tests/chart", *nodes]
+    nodes = "tests/cluster" if minor >= FIRST_WITH_V1 else "tests/older_nodes"
+    return ["tests/kube", "tests/dra", "tests/chart", nodes]
 
 
 def run(version):

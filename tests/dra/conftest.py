@@ -33,7 +33,8 @@ def messages(tmp_path_factory):
 def plane():
     plane = ControlPlane(new_name("dra"))
     # Only in such a namespace a claim may ask for devices that others hold.
-    plane.kubectl("label", "ns", "default", "resource.kubernetes.io/admin-access=true")
+    plane.kubectl("label", "ns", "default", "resource.kubernetes.io/admin-access=true",
+                  "resource.k8s.io/admin-access=true")  # the name that 1.33 knows
     yield plane
     plane.down()
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node of a Kubernetes before 1.34, whose kubelet speaks older versions of the plugin's protocol: the chart, and pods
+that hold a device. make test-matrix runs it with such versions."""
+
+import pytest
+
+from cluster import KUBERNETES, Cluster, make_driver_image, new_name
+from lab import eventually
+from release import Release
+from resource_api import NEWEST, request
+
+PATIENCE = "--timeout=300s"
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    cluster = Cluster(new_name("older"), "--nodes", 1, *KUBERNETES)
+    try:
+        cluster.run("load-image", make_driver_image(tmp_path_factory.mktemp("image") / "driver.tar"))
+        release = Release(cluster)
+        release.upgrade()
+        eventually(lambda: cluster.get("resourceslices")["items"], "slices")
+        yield release
+        release.uninstall()
+        assert cluster.get("resourceslices")["items"] == []
+    finally:
+        cluster.down()
+
+
+def test_helm_test_computes_on_a_device(release):
+    assert "Succeeded" in release.helm("test")
+    eventually(lambda: not release.owners(), "the device is free")
+
+
+def holder():
+    """A pod that holds a device, and its claim."""
+    return (
+        {"apiVersion": f"resource.k8s.io/{NEWEST}", "kind": "ResourceClaim",
+         "metadata": {"name": "holds"},
+         "spec": {"devices": {"requests": [request("accelerator",
+                                                   deviceClassName="mock-accel.example.com")]}}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "holds"},
+         "spec": {"terminationGracePeriodSeconds": 1,
+                  "resourceClaims": [{"name": "accelerator", "resourceClaimName": "holds"}],
+                  "containers": [{"name": "holds", "image": "localhost/busybox:1",
+                                  "command": ["sh", "-c", "ls /dev/mock*; exec sleep infinity"],
+                                  "resources": {"claims": [{"name": "accelerator"}]}}]}})
+
+
+def test_a_pod_keeps_its_device_while_the_release_changes(release):
+    cluster = release.cluster
+    cluster.create(*holder())
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/holds", PATIENCE)
+    uid = cluster.get("resourceclaim", "holds")["metadata"]["uid"]
+    assert release.owners() == {uid}
+    assert len(cluster.kubectl("logs", "holds").split()) == 1
+    release.upgrade("--set", "draDriver.logLevel=debug")
+    [container] = cluster.get("pod", "holds")["status"]["containerStatuses"]
+    assert (container["restartCount"], release.owners()) == (0, {uid})
+    cluster.kubectl("delete", "pod/holds", "resourceclaim/holds", PATIENCE)
+    eventually(lambda: not release.owners(), "the device is free")
