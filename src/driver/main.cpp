@@ -20,13 +20,16 @@
 namespace mockdev::driver {
 namespace {
 
-Result<void> run_part(const AgentSettings& settings, const Interrupt& interrupt) {
+Result<void> run_part(const AgentSettings& settings) {
+  const Interrupt interrupt;
   return run_agent(settings, interrupt);
 }
-Result<void> run_part(const ControllerSettings& settings, const Interrupt& interrupt) {
+Result<void> run_part(const ControllerSettings& settings) {
+  const Interrupt interrupt;
   return run_controller(settings, interrupt);
 }
-Result<void> run_part(const DoctorSettings& settings, const Interrupt& /*interrupt*/) {
+/// Signals end this one as they end any program.
+Result<void> run_part(const DoctorSettings& settings) {
   const auto report = cluster_report(settings);
   if (!report) return std::unexpected(report.error());
   std::fputs(report->c_str(), stdout);
@@ -51,9 +54,7 @@ int run(int argc, const char* const* argv) {
   // The sockets are the kubelet's, which is root. CDI files get their mode in any case.
   constexpr mode_t kNobodyElse = 0077;
   ::umask(kNobodyElse);
-  const Interrupt interrupt;
-  if (auto done = std::visit([&](const auto& any) { return run_part(any, interrupt); }, *settings);
-      !done) {
+  if (auto done = std::visit([](const auto& any) { return run_part(any); }, *settings); !done) {
     fmt::print(stderr, "mock-accel-dra-driver: {}\n", done.error().message);
     return done.error().bad_input ? 2 : 1;
   }

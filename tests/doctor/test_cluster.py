@@ -4,13 +4,15 @@
 import base64
 import json
 import re
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
 from conftest import NAMESPACE
-from lab import ROOT, eventually, mock_device
+from lab import PATIENCE, PROGRAMS, ROOT, eventually, mock_device
 from resource_api import MINOR
 
 KMM = ROOT / "tests" / "data" / "kmm"
@@ -137,6 +139,24 @@ def test_a_user_whose_credentials_a_program_fetches(node, doctor, kubeconfig, so
     (token,) = (one["user"]["token"] for one in users if "token" in one["user"])
     found = doctor(config=by_program(kubeconfig, tmp_path, {"token": token}))
     assert "may not list nodes" in {one["found"] for one in found.all}
+
+
+@pytest.mark.parametrize("command", [("mock-device", "doctor", "--cluster"),
+                                     ("mock-accel-dra-driver", "doctor")])
+def test_who_waits_for_such_a_program_can_end_it(kubeconfig, tmp_path, command):
+    config = by_program(kubeconfig, tmp_path, {})
+    (tmp_path / "login").write_text('#!/bin/sh\necho $$ >"$ASKED"\nexec sleep 600\n')
+    asked = tmp_path / "asked"
+    waits = subprocess.Popen([PROGRAMS / command[0], *command[1:], "--kubeconfig", config],
+                             stdout=subprocess.DEVNULL)
+    try:
+        program = eventually(lambda: asked.exists() and asked.read_text().strip(), "the program")
+        waits.send_signal(signal.SIGINT)
+        assert waits.wait(PATIENCE) != 0
+        eventually(lambda: not Path("/proc", program).exists(), "the program has ended")
+    finally:
+        waits.kill()
+        waits.wait()
 
 
 def test_the_rights_of_a_doctor_are_enough(node, doctor, somebody, plane):
