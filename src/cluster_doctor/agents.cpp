@@ -99,6 +99,22 @@ int release_version(const json& secret) {
   return number;
 }
 
+std::string release_status(const json& secret) {
+  return text_at(secret, {"metadata", "labels", "status"});
+}
+
+/// The last version of a release that worked. 0: none has.
+int last_good_version(const std::vector<json>& versions) {
+  for (const std::string_view status : {"deployed", "superseded"}) {
+    int last = 0;
+    for (const json& one : versions) {
+      if (release_status(one) == status) last = std::max(last, release_version(one));
+    }
+    if (last > 0) return last;
+  }
+  return 0;
+}
+
 /// Reports a release whose last change was not finished; what was not finished before counts no
 /// more. Helm keeps releases in secrets, which few may list: nothing is said to the others.
 void check_release(const ClusterView& view, const json& object, Report& report) {
@@ -108,16 +124,17 @@ void check_release(const ClusterView& view, const json& object, Report& report) 
                                 {.label_selector = fmt::format("owner=helm,name={}", release)});
   if (!versions || versions->empty()) return;
   const json& newest = *std::ranges::max_element(*versions, {}, release_version);
-  const std::string status = text_at(newest, {"metadata", "labels", "status"});
+  const std::string status = release_status(newest);
   if (!status.starts_with("pending-")) return;
-  // There is nothing that an installation could go back to.
-  const std::string_view verb = status == "pending-install" ? "uninstall" : "rollback";
-  report.add(
-      Severity::warning, "Helm release " + release,
-      fmt::format("is {} since its version {}: Helm is at work, or was ended", status,
-                  release_version(newest)),
-      {.needed = "a release that is deployed",
-       .remedy = fmt::format("if no helm runs: helm {} --namespace {} {}", verb, ns, release)});
+  // Without a number rollback takes the version before, whatever has become of that.
+  const int good = last_good_version(*versions);
+  const std::string remedy =
+      good > 0 ? fmt::format("helm rollback --namespace {} {} {}", ns, release, good)
+               : fmt::format("helm uninstall --namespace {} {}", ns, release);
+  report.add(Severity::warning, "Helm release " + release,
+             fmt::format("is {} since its version {}: Helm is at work, or was ended", status,
+                         release_version(newest)),
+             {.needed = "a release that is deployed", .remedy = "if no helm runs: " + remedy});
 }
 
 }  // namespace
@@ -157,7 +174,10 @@ void check_controllers(const ClusterView& view, Report& report) {
   const json* unready = nullptr;
   unsigned ready = 0;
   for (const json& pod : *pods) {
-    if (text_at(pod, {"metadata", "labels", "app.kubernetes.io/component"}) != "controller") {
+    // One that was evicted is there still, and another in its place.
+    const std::string phase = text_at(pod, {"status", "phase"});
+    if (text_at(pod, {"metadata", "labels", "app.kubernetes.io/component"}) != "controller" ||
+        phase == "Failed" || phase == "Succeeded") {
       continue;
     }
     if (is_ready(pod)) {

@@ -137,9 +137,10 @@ std::string name_of(const json& object) {
 Objects list_pods(kube::Api& api, const ClusterSettings& settings, const Objects& modules) {
   Objects pods =
       list(api, {.version = "v1", .plural = "pods"}, {.label_selector = settings.selector});
-  if (pods && modules) {
-    std::ranges::move(list_agents_of_modules(api, settings, *modules), std::back_inserter(*pods));
-  }
+  if (!pods || !modules) return pods;
+  Objects agents = list_agents_of_modules(api, settings, *modules);
+  if (!agents) return agents;
+  std::ranges::move(*agents, std::back_inserter(*pods));
   return pods;
 }
 

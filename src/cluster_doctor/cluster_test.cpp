@@ -301,11 +301,16 @@ TEST_F(ClusterDoctor, SeesAReleaseThatWasNotFinished) {
   put_release("1", "pending-install");
   EXPECT_EQ(finding("cluster.installations").advice.remedy,
             "if no helm runs: helm uninstall --namespace mock-device md");
+  put_release("7", "superseded");
+  put_release("8", "failed");
   put_release("9", "pending-upgrade");
+  EXPECT_EQ(finding("cluster.installations").advice.remedy,
+            "if no helm runs: helm rollback --namespace mock-device md 7");
+  put_release("6", "deployed");
   const Finding found = finding("cluster.installations");
   EXPECT_EQ(found.severity, Severity::warning);
   EXPECT_EQ(found.found, "is pending-upgrade since its version 9: Helm is at work, or was ended");
-  EXPECT_EQ(found.advice.remedy, "if no helm runs: helm rollback --namespace mock-device md");
+  EXPECT_EQ(found.advice.remedy, "if no helm runs: helm rollback --namespace mock-device md 6");
   // Which leaves the history as it is.
   put_release("10", "deployed");
   EXPECT_EQ(finding("cluster.installations").severity, Severity::ok);
@@ -326,6 +331,9 @@ TEST_F(ClusterDoctor, SeesAgentsThatAreNotReady) {
 TEST_F(ClusterDoctor, MissesAgentsAndControllers) {
   remove(kPods.named("agent-0"));
   EXPECT_EQ(finding("cluster.agents").severity, Severity::error);
+  json evicted = pod("controller-1", "controller", "x/driver:" MOCK_DEVICE_VERSION);
+  evicted["status"] = {{"phase", "Failed"}};
+  put(kPods, evicted);
   change(kPods.named("controller-0"), {{"status", {{"conditions", json::array()}}}});
   const Finding found = finding("cluster.controllers");
   EXPECT_EQ(found.severity, Severity::warning);
@@ -437,6 +445,13 @@ TEST_F(ClusterDoctor, SeesClaimsThatCannotEnd) {
   change(kPods.named("agent-0"), {{"spec", {{"nodeName", "node1"}}}});
   EXPECT_THAT(finding("cluster.claims").advice.remedy,
               HasSubstr("bring the agent of node0 back first"));
+  // One that a Module runs may be there.
+  api_.before = [](const kube::FakeApi::Call& call) -> std::optional<kube::ApiError> {
+    if (call.resource.plural != "modules") return std::nullopt;
+    return kube::ApiError{
+        .status = 403, .reason = std::string(kube::reason::kForbidden), .message = "no"};
+  };
+  EXPECT_THAT(finding("cluster.claims").advice.remedy, HasSubstr("where their node has no agent"));
 }
 
 TEST_F(ClusterDoctor, NamesBothWaysForAClaimWhoseNodeItDoesNotKnow) {
@@ -545,25 +560,46 @@ TEST_F(ClusterDoctor, SaysWhatKeepsKmmFromWantingAModule) {
   const json unwanted = {{"status", {{"moduleLoader", {{"desiredNumber", 0}}}}}};
   put_module({{{"regexp", ".*"}, {"containerImage", "x"}}}, unwanted);
   EXPECT_EQ(finding("cluster.kmm").severity, Severity::error);
-  EXPECT_EQ(
-      finding("cluster.kmm").found,
-      "KMM wants it on 0 of the 1 nodes that it selects: there is no image for the others yet");
+  EXPECT_EQ(finding("cluster.kmm").found,
+            "KMM wants it on 0 of the 1 nodes that it selects: their image is not there yet, or "
+            "something holds the module that they had");
   put_kmm_pod("done", "kmm.node.kubernetes.io/image-owner", "Succeeded");
   put_kmm_pod("pull", "kmm.node.kubernetes.io/image-owner", "Pending", "ErrImagePull");
   EXPECT_EQ(finding("cluster.kmm").found,
             "KMM wants it on 0 of the 1 nodes that it selects: mock-device/pull: ErrImagePull");
 
+  remove(kPods.named("pull"));
   change(kModules.named("mock-accel"),
          {{"spec", {{"moduleLoader", {{"container", {{"version", "7"}}}}}}}});
   const std::string label = "kmm.node.kubernetes.io/version-module.mock-device.mock-accel";
   EXPECT_EQ(finding("cluster.kmm").found,
-            "KMM wants it on 0 of the 1 nodes that it selects: the label " + label +
-                " of node0 is missing, not 7");
+            "KMM wants it on 0 of the 1 nodes that it selects: node0 has not the label " + label);
+  EXPECT_EQ(finding("cluster.kmm").advice.remedy, "kubectl label node node0 " + label + "=7");
   change(kNodes.named("node0"), {{"metadata", {{"labels", {{label, "6"}}}}}});
-  EXPECT_THAT(finding("cluster.kmm").found, HasSubstr("of node0 is 6, not 7"));
+  EXPECT_EQ(finding("cluster.kmm").found,
+            "KMM wants it on 0 of the 1 nodes that it selects: node0 has the label " + label +
+                " of version \"6\"");
   EXPECT_EQ(finding("cluster.kmm").advice.remedy,
             "kubectl label node --overwrite node0 " + label + "=7");
   change(kNodes.named("node0"), {{"metadata", {{"labels", {{label, "7"}}}}}});
+  EXPECT_THAT(finding("cluster.kmm").found, HasSubstr("their image is not there yet"));
+}
+
+TEST_F(ClusterDoctor, LeavesNodesAloneThatWaitForTheirUpgrade) {
+  const std::string label = "kmm.node.kubernetes.io/version-module.mock-device.mock-accel";
+  put_module(
+      {{{"regexp", ".*"}, {"containerImage", "x"}}},
+      {{"spec", {{"moduleLoader", {{"container", {{"version", "7"}}}}}}},
+       {"status", {{"moduleLoader", {{"nodesMatchingSelectorNumber", 2}, {"desiredNumber", 1}}}}}});
+  change(kNodes.named("node0"),
+         {{"metadata",
+           {{"labels",
+             {{label, "6"}, {"kmm.node.kubernetes.io/mock-device.mock-accel.ready", ""}}}}}});
+  put(kNodes, {{"metadata", {{"name", "node1"}, {"labels", {{"accel", "yes"}, {label, "7"}}}}}});
+  EXPECT_EQ(finding("cluster.kmm").found,
+            "KMM wants it on 1 of the 2 nodes that it selects: their image is not there yet, or "
+            "something holds the module that they had");
+  put_kmm_pod("pull", "kmm.node.kubernetes.io/image-owner", "Pending", "ErrImagePull");
   EXPECT_THAT(finding("cluster.kmm").found, HasSubstr("ErrImagePull"));
 }
 
@@ -616,6 +652,10 @@ TEST_F(ClusterDoctor, LeavesOutNodesAsKmmDoes) {
     tolerate(toleration);
     EXPECT_THAT(finding("cluster.kmm").found, HasSubstr("leaves out")) << toleration;
   }
+  // A cordon is told of by itself.
+  tolerate({{"key", "another"}, {"operator", "Exists"}});
+  taint("node.kubernetes.io/unschedulable", "NoSchedule");
+  EXPECT_EQ(finding("cluster.kmm").found, "does not tolerate node.kubernetes.io/unschedulable");
 }
 
 TEST_F(ClusterDoctor, SeesAModuleThatCannotGo) {

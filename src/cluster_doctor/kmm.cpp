@@ -54,6 +54,8 @@ bool tolerates_taint(const json& module, const json& taint) {
                              [&](const json& toleration) { return tolerates(toleration, taint); });
 }
 
+constexpr std::string_view kCordon = "node.kubernetes.io/unschedulable";
+
 /// The taint that keeps KMM from a node: "dedicated:NoSchedule". Empty: there is none.
 std::string repelling_taint(const json& module, const json& node) {
   // KMM tolerates these by itself.
@@ -74,8 +76,7 @@ std::string repelling_taint(const json& module, const json& node) {
 
 /// Without it a cordon takes the module off the node, under its pods.
 bool tolerates_cordons(const json& module) {
-  return tolerates_taint(module,
-                         {{"key", "node.kubernetes.io/unschedulable"}, {"effect", "NoSchedule"}});
+  return tolerates_taint(module, {{"key", kCordon}, {"effect", "NoSchedule"}});
 }
 
 /// The nodes whose labels a Module selects.
@@ -109,7 +110,7 @@ std::vector<const json*> served_nodes(const json& module, const std::vector<json
     const std::string taint = repelling_taint(module, *node);
     if (taint.empty()) {
       served.push_back(node);
-    } else {
+    } else if (!taint.starts_with(kCordon)) {  // tolerates_cordons() is told of by itself
       repelling.push_back(fmt::format("{} ({})", name_of(*node), taint));
     }
   }
@@ -118,7 +119,8 @@ std::vector<const json*> served_nodes(const json& module, const std::vector<json
                fmt::format("leaves out nodes whose taints it does not tolerate: {}",
                            fmt::join(repelling, ", ")),
                {.needed = "a toleration, where these nodes are to have the module",
-                .remedy = "add it to spec.tolerations"});
+                .remedy = "add it to spec.tolerations; but taints of node.kubernetes.io say that a "
+                          "node is not well, and kubectl describe node shows why"});
   }
   return served;
 }
@@ -151,16 +153,36 @@ std::set<std::string> unmapped_kernels(const json& module, const std::vector<con
   return unmapped;
 }
 
-/// The first of the nodes of a Module of a version whose label does not say that it is to have this
-/// version: KMM leaves it alone. nullptr: there is none.
-const json* of_other_version(const json& module, const std::string& label,
-                             const std::vector<const json*>& nodes) {
+/// "namespace.name", as labels of nodes have it.
+std::string label_name(const json& module) {
+  return fmt::format("{}.{}", text_at(module, {"metadata", "namespace"}),
+                     text_at(module, {"metadata", "name"}));
+}
+
+/// Reports the first of the nodes of a Module of a version that KMM leaves without any, since its
+/// label does not say this version. A node with another version's label keeps what it has, so only
+/// one that has nothing is meant. True: there was one.
+bool report_version_label(const json& module, const std::string& counts,
+                          const std::vector<const json*>& nodes, Report& report) {
   const std::string version = text_at(*container_of(module), {"version"});
-  if (version.empty()) return nullptr;
-  const auto found = std::ranges::find_if(nodes, [&](const json* node) {
-    return text_at(*node, {"metadata", "labels", label}) != version;
-  });
-  return found == nodes.end() ? nullptr : *found;
+  if (version.empty()) return false;
+  const std::string label = "kmm.node.kubernetes.io/version-module." + label_name(module);
+  const std::string ready = fmt::format("kmm.node.kubernetes.io/{}.ready", label_name(module));
+  for (const json* const node : nodes) {
+    const json* const has = member(*node, {"metadata", "labels", label});
+    if (has != nullptr && *has == version) continue;
+    if (has != nullptr && member(*node, {"metadata", "labels", ready}) != nullptr) continue;
+    const std::string name = name_of(*node);
+    report.add(Severity::error, "Module " + name_of(module),
+               has == nullptr ? fmt::format("{}: {} has not the label {}", counts, name, label)
+                              : fmt::format("{}: {} has the label {} of version {}", counts, name,
+                                            label, has->dump()),
+               {.needed = "a label that says which version a node is to have",
+                .remedy = fmt::format("kubectl label node {}{} {}={}",
+                                      has == nullptr ? "" : "--overwrite ", name, label, version)});
+    return true;
+  }
+  return false;
 }
 
 /// A pod that pulls, builds or signs the image of a Module, or loads it, and gets no further:
@@ -186,24 +208,13 @@ std::string stuck_pod(kube::Api& api, const json& module) {
 /// nodes: they are not known.
 void report_unwanted(const ClusterView& view, const json& module, const std::string& counts,
                      const std::vector<const json*>& nodes, Report& report) {
-  const std::string subject = "Module " + name_of(module);
-  const std::string label = fmt::format("kmm.node.kubernetes.io/version-module.{}.{}",
-                                        text_at(module, {"metadata", "namespace"}),
-                                        text_at(module, {"metadata", "name"}));
-  if (const json* const node = of_other_version(module, label, nodes)) {
-    const std::string has = text_at(*node, {"metadata", "labels", label});
-    const std::string wanted = text_at(*container_of(module), {"version"});
-    report.add(Severity::error, subject,
-               fmt::format("{}: the label {} of {} is {}, not {}", counts, label, name_of(*node),
-                           has.empty() ? "missing" : has, wanted),
-               {.needed = "a label that says which version a node is to have",
-                .remedy = fmt::format("kubectl label node --overwrite {} {}={}", name_of(*node),
-                                      label, wanted)});
-    return;
+  const std::string stuck = stuck_pod(view.api, module);
+  if (stuck.empty() && report_version_label(module, counts, nodes, report)) return;
+  std::string cause = stuck;
+  if (cause.empty() && !nodes.empty()) {
+    cause = "their image is not there yet, or something holds the module that they had";
   }
-  std::string cause = stuck_pod(view.api, module);
-  if (cause.empty() && !nodes.empty()) cause = "there is no image for the others yet";
-  report.add(Severity::error, subject,
+  report.add(Severity::error, "Module " + name_of(module),
              cause.empty() ? counts : fmt::format("{}: {}", counts, cause),
              compatibility().row("kmm").advice);
 }
@@ -280,8 +291,8 @@ bool runs_agents(const json& module, const ClusterSettings& settings) {
   return text_at(module, {"spec", "dra", "driverName"}) == settings.driver;
 }
 
-std::vector<json> list_agents_of_modules(kube::Api& api, const ClusterSettings& settings,
-                                         const std::vector<json>& modules) {
+Objects list_agents_of_modules(kube::Api& api, const ClusterSettings& settings,
+                               const std::vector<json>& modules) {
   std::vector<json> agents;
   for (const json& module : modules) {
     if (!runs_agents(module, settings)) continue;
@@ -290,7 +301,8 @@ std::vector<json> list_agents_of_modules(kube::Api& api, const ClusterSettings& 
         {.label_selector =
              fmt::format("kmm.node.kubernetes.io/module.name={},{}={}",
                          text_at(module, {"metadata", "name"}), kKmmRole, kKmmDriverRole)});
-    if (pods) std::ranges::move(*pods, std::back_inserter(agents));
+    if (!pods) return pods;
+    std::ranges::move(*pods, std::back_inserter(agents));
   }
   return agents;
 }

@@ -189,12 +189,17 @@ std::string node_of_claim(const json& claim) {
   return "";
 }
 
+/// Whether view.pods has all agents: those that Modules run, too.
+bool knows_agents(const ClusterView& view) {
+  return view.pods && (view.modules || view.modules.error().is(kube::reason::kNotFound));
+}
+
 /// What to do for a claim whose device is gone. Only its node's agent can let pods end.
 std::string remedy_of_gone(const ClusterView& view, const json& claim) {
   constexpr std::string_view kPlugIn =
       "plug the card in again, or delete the pods that use the claim";
   const std::string node = node_of_claim(claim);
-  if (!view.pods || node.empty()) {
+  if (!knows_agents(view) || node.empty()) {
     return fmt::format("{}; they do not end where their node has no agent: bring that back first",
                        kPlugIn);
   }
@@ -203,7 +208,9 @@ std::string remedy_of_gone(const ClusterView& view, const json& claim) {
   });
   if (has_agent) return std::string(kPlugIn);
   return fmt::format(
-      "bring the agent of {} back first: without it pods that have devices do not end", node);
+      "bring the agent of {0} back first: without it pods that have devices do not end; if {0} is "
+      "gone for good, kubectl delete pod --force ends them",
+      node);
 }
 
 void check_claim(const ClusterView& view, const json& claim, const std::vector<Offer>& given,

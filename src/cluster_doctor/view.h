@@ -87,9 +87,8 @@ void report_unasked(Report& report, const std::string& right, const kube::ApiErr
 [[nodiscard]] bool runs_agents(const json& module, const ClusterSettings& settings);
 
 /// Pods of node agents that Modules run (`spec.dra`).
-[[nodiscard]] std::vector<json> list_agents_of_modules(kube::Api& api,
-                                                       const ClusterSettings& settings,
-                                                       const std::vector<json>& modules);
+[[nodiscard]] Objects list_agents_of_modules(kube::Api& api, const ClusterSettings& settings,
+                                             const std::vector<json>& modules);
 
 /// Whether a pod is a node agent; the others are controllers.
 [[nodiscard]] bool is_agent(const json& pod);

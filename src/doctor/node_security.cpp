@@ -3,8 +3,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <ranges>
 #include <utility>
@@ -48,23 +46,23 @@ std::uint64_t number_after(std::string_view text, std::string_view word) {
   return number;
 }
 
-/// What auditd has written, where it runs: the kernel's log then has none of it. The ends of its
-/// last two files, since it begins a new one when one is full. Empty: there is none. None: it can't
-/// be read.
+/// What auditd has written, where it runs: the kernel's log then has none of it. Its files from the
+/// oldest on: it begins a new one when one is full. Empty: there is none. None: one can't be read.
 std::optional<std::string> audit_log(const NodeView& view) {
-  constexpr std::streamoff kMost = 4LL << 20;
+  constexpr ByteCount kMost = 64_MiB;  // of a file; auditd's own default are eight
+  const fs::path newest = view.settings.root / "var/log/audit/audit.log";
   std::string text;
-  for (const char* const name : {"audit.log.1", "audit.log"}) {
-    const fs::path path = view.settings.root / "var/log/audit" / name;
-    if (::access(path.c_str(), R_OK) != 0) {
-      if (errno == ENOENT) continue;
-      return std::nullopt;
+  for (unsigned number = 0;; ++number) {
+    const fs::path path =
+        number == 0 ? newest : fs::path(fmt::format("{}.{}", newest.native(), number));
+    if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
+      if (number > 0) return text;
+      continue;  // between two files
     }
-    std::ifstream file(path, std::ios::ate);
-    file.seekg(std::max<std::streamoff>(0, file.tellg() - kMost));
-    text.append(std::istreambuf_iterator(file), {});
+    const auto content = read_file(path, kMost);
+    if (!content) return std::nullopt;
+    text.insert(0, *content);
   }
-  return text;
 }
 
 /// When the node was started, in seconds since 1970 (proc(5): btime). 0: not to be read.
@@ -74,7 +72,7 @@ std::uint64_t boot_time(const NodeView& view) {
 }
 
 /// Lines with `mark` that are of this driver or of loading modules, since the node was started.
-/// None at all: there is none in what can be read, and there may be more.
+/// None at all: there is none in what can be read, and not all can be.
 std::optional<std::vector<std::string>> denials(const NodeView& view, std::string_view mark) {
   const auto kernel_log = view.settings.run ? view.settings.run({"dmesg"}) : fail("not to be run");
   const auto audit = audit_log(view);
@@ -90,8 +88,7 @@ std::optional<std::vector<std::string>> denials(const NodeView& view, std::strin
       if (time == 0 || time >= start) lines.push_back(std::move(line));
     }
   }
-  const bool all_seen = audit && (kernel_log || !audit->empty());
-  if (lines.empty() && !all_seen) return std::nullopt;
+  if (lines.empty() && !(kernel_log && audit)) return std::nullopt;
   return lines;
 }
 
@@ -102,7 +99,7 @@ void report_denials(const NodeView& view, Report& report, std::string_view mark,
   if (!lines) {
     report_unseen(view, report, fmt::format("{}; what it has refused", mode));
   } else if (lines->empty()) {
-    report.ok(view.settings.name, fmt::format("{}, nothing was refused", mode));
+    report.ok(view.settings.name, fmt::format("{}, no denial is in the logs", mode));
   } else {
     report.add(Severity::error, view.settings.name,
                fmt::format("{}, {} times refused: {}", mode, lines->size(), lines->back()), advice);

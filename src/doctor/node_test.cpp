@@ -126,8 +126,8 @@ TEST_F(NodeDoctor, MissesTheDriverOfABridge) {
   EXPECT_EQ(found.advice.needed, "the module mock-accel-fabric with each of them");
   EXPECT_THAT(found.advice.remedy, HasSubstr("modprobe"));
   put("sys/module/mock_accel_fabric/version", MOCK_DEVICE_VERSION "\n");
-  EXPECT_EQ(finding("node.pci").advice.remedy,
-            "the module is loaded: dmesg | grep 0000:00:02.0 says why it did not take this one");
+  EXPECT_THAT(finding("node.pci").advice.remedy,
+              HasSubstr("the module is loaded: dmesg | grep 0000:00:02.0"));
 }
 
 TEST_F(NodeDoctor, MissesAccelerators) {
@@ -226,7 +226,7 @@ TEST_F(NodeDoctor, MissesRuntimes) {
 
 TEST_F(NodeDoctor, ShowsWhatSelinuxHasRefused) {
   put("sys/fs/selinux/enforce", "1");
-  EXPECT_EQ(finding("node.selinux").found, "SELinux is enforcing, nothing was refused");
+  EXPECT_EQ(finding("node.selinux").found, "SELinux is enforcing, no denial is in the logs");
   programs_["dmesg"] = "audit: avc:  denied  { write } for comm=\"mock-accel-dra-\"\n";
   EXPECT_EQ(finding("node.selinux").severity, Severity::error);
 }
@@ -266,8 +266,9 @@ TEST_F(NodeDoctor, WantsAuditdsLogToo) {
   EXPECT_EQ(finding("node.selinux").severity, Severity::error);
   programs_.erase("dmesg");
   fs::remove(log);
+  // It has nothing of what was before it.
   put("var/log/audit/audit.log", "type=DAEMON_START msg=audit(1764288001.2:46): op=start\n");
-  EXPECT_EQ(finding("node.selinux").severity, Severity::ok);
+  EXPECT_EQ(finding("node.selinux").severity, Severity::note);
 }
 
 TEST_F(NodeDoctor, ShowsWhatApparmorHasRefused) {

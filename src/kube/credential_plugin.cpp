@@ -13,9 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-/// What a person may need who has to confirm something in a browser.
-constexpr std::chrono::seconds kPatience{60};
-
 /// The cluster, in the words of a kubeconfig.
 Result<json> describe_cluster(const Config& config) {
   json cluster = {{"server", config.server}};
@@ -46,8 +43,8 @@ Result<FetchedCredential> read_answer(const CredentialPlugin& plugin, const std:
   if (answer.is_discarded() || text_at(answer, {"kind"}) != "ExecCredential") {
     return fail("{}: what it prints is no ExecCredential", plugin.argv[0]);
   }
-  if (const std::string version = text_at(answer, {"apiVersion"}); version != plugin.api_version) {
-    return fail("{}: it speaks '{}', and the kubeconfig says {}", plugin.argv[0], version,
+  if (text_at(answer, {"apiVersion"}) != plugin.api_version) {
+    return fail("{}: what it prints is not of {}, which the kubeconfig says", plugin.argv[0],
                 plugin.api_version);
   }
   FetchedCredential fetched{.token = text_at(answer, {"status", "token"}),
@@ -61,7 +58,8 @@ Result<FetchedCredential> read_answer(const CredentialPlugin& plugin, const std:
   }
   if (const std::string end = text_at(answer, {"status", "expirationTimestamp"}); !end.empty()) {
     fetched.expires = parse_time(end);
-    if (!fetched.expires) return fail("{}: '{}' is no point in time", plugin.argv[0], end);
+    if (!fetched.expires)
+      return fail("{}: its expirationTimestamp is no point in time", plugin.argv[0]);
   }
   return fetched;
 }
@@ -79,7 +77,7 @@ Result<FetchedCredential> fetch_credential(const Config& config, const std::stop
   Command command{.argv = plugin.argv, .environment = plugin.environment};
   command.environment.emplace_back("KUBERNETES_EXEC_INFO", *std::move(request));
   const auto outcome =
-      mockdev::run(command, {.timeout = kPatience, .stop = stop, .errors_apart = true});
+      mockdev::run(command, {.timeout = kLongestLogin, .stop = stop, .errors_apart = true});
   if (!outcome) return with_context("credentials", outcome.error());
   // Its output may be a token: only what it says on standard error is for people.
   if (outcome->exit_code != 0) {

@@ -22,9 +22,12 @@ struct FetchedCredential {
   bool operator==(const FetchedCredential&) const = default;
 };
 
-/// Runs the plugin of a config, which must have one, for a minute at most, or until a stop. It
-/// reads nothing, and its standard error is this process's. The error names the program, and says
-/// how to install it where it is not there; nothing of what it has printed is in it.
+/// How long a plugin may take: a person may have to confirm something in a browser.
+inline constexpr std::chrono::seconds kLongestLogin{60};
+
+/// Runs the plugin of a config, which must have one, until kLongestLogin or a stop. It reads
+/// nothing, and its standard error is this process's. The error names the program, and says how to
+/// install it where it is not there; nothing of what it has printed is in it.
 [[nodiscard]] Result<FetchedCredential> fetch_credential(const Config& config,
                                                          const std::stop_token& stop = {});
 

@@ -2,7 +2,9 @@
 #include "kube/credential_plugin.h"
 
 #include <csignal>
+#include <functional>
 #include <future>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -95,11 +97,13 @@ TEST_F(Plugin, NamesWhatIsWrongWithAnAnswer) {
   write("answer", "please log in");
   EXPECT_EQ(error(), "sh: what it prints is no ExecCredential");
   write("answer", R"({"kind": "ExecCredential", "apiVersion": "v2"})");
-  EXPECT_EQ(error(), "sh: it speaks 'v2', and the kubeconfig says client.authentication.k8s.io/v1");
+  EXPECT_EQ(
+      error(),
+      "sh: what it prints is not of client.authentication.k8s.io/v1, which the kubeconfig says");
   answer(json::object());
   EXPECT_EQ(error(), "sh: it gives neither a token nor a client certificate");
   answer({{"token", "a"}, {"expirationTimestamp", "soon"}});
-  EXPECT_EQ(error(), "sh: 'soon' is no point in time");
+  EXPECT_EQ(error(), "sh: its expirationTimestamp is no point in time");
   // What it has printed may be a token.
   config_.plugin->argv = {"sh", "-c", "echo my-token; exit 3"};
   EXPECT_EQ(error(), "credentials: sh: exit code 3");
@@ -147,6 +151,17 @@ TEST_F(Plugin, IsLeftAloneForAWhileWhenItHasFailed) {
   EXPECT_EQ(runs(), 1U);
 }
 
+TEST_F(Plugin, KeepsWhatItGaveToTheEndIfThereIsNoMore) {
+  SecretSource source(config_);
+  answer({{"token", "first"},
+          {"expirationTimestamp", second_time(std::chrono::system_clock::now() + seconds(9))}});
+  ASSERT_EQ(source.read(later(), {})->token, "first");
+  config_.plugin->argv = {"false"};
+  EXPECT_EQ(source.read(later(), {})->token, "first");
+  source.refuse(*source.read(later(), {}));
+  EXPECT_EQ(source.read(later(), {}).error().message, "credentials: false: exit code 1");
+}
+
 /// A program that is at work until it is let go.
 class SlowPlugin : public Plugin {
  protected:
@@ -156,17 +171,53 @@ class SlowPlugin : public Plugin {
                             "until [ -e go ]; do sleep 0.01; done; cat answer"};
   }
   void let_go() const { write("go", ""); }
+
+  [[nodiscard]] int wait_for_pid() const {
+    while (true) {
+      const std::string pid = read_file(folder_.path() / "pid", 1_KiB).value_or("");
+      if (pid.ends_with('\n')) return std::stoi(pid);
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
 };
+
+/// What four threads read that ask while the program is at work.
+std::vector<std::expected<Secrets, HttpFailure>> read_at_once(SecretSource& source,
+                                                              const std::function<void()>& let_go) {
+  std::vector<std::future<std::expected<Secrets, HttpFailure>>> readers;
+  for (int i = 0; i < 4; ++i) {
+    readers.push_back(std::async(std::launch::async, [&source] {
+      return source.read(Clock::now() + std::chrono::minutes(1), {});
+    }));
+  }
+  let_go();
+  std::vector<std::expected<Secrets, HttpFailure>> all;
+  for (auto& reader : readers) all.push_back(reader.get());
+  return all;
+}
 
 TEST_F(SlowPlugin, RunsOnceForAllThatWait) {
   SecretSource source(config_);
-  std::vector<std::future<std::string>> tokens;
-  for (int i = 0; i < 4; ++i) {
-    tokens.push_back(
-        std::async(std::launch::async, [&] { return source.read(later(), {})->token; }));
+  for (const auto& read : read_at_once(source, [this] {
+         (void)wait_for_pid();
+         let_go();
+       })) {
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->token, "first");
   }
-  let_go();
-  for (auto& token : tokens) EXPECT_EQ(token.get(), "first");
+  EXPECT_EQ(runs(), 1U);
+}
+
+TEST_F(SlowPlugin, FailsOnceForAllThatWait) {
+  config_.plugin->argv.back() += "; exit 1";
+  SecretSource source(config_);
+  for (const auto& read : read_at_once(source, [this] {
+         (void)wait_for_pid();
+         let_go();
+       })) {
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().message, "credentials: sh: exit code 1");
+  }
   EXPECT_EQ(runs(), 1U);
 }
 
@@ -185,13 +236,12 @@ TEST_F(SlowPlugin, GoesOnWhereARequestHasNoMoreTime) {
 }
 
 TEST_F(SlowPlugin, EndsWithItsClient) {
+  int pid = 0;
   {
     SecretSource source(config_);
-    while (!read_file(folder_.path() / "pid", 1_KiB).value_or("").ends_with('\n')) {
-      (void)source.read(Clock::now() + std::chrono::milliseconds(10), {});
-    }
+    (void)source.read(Clock::now() + std::chrono::milliseconds(10), {});
+    pid = wait_for_pid();
   }
-  const int pid = std::stoi(*read_file(folder_.path() / "pid", 1_KiB));
   EXPECT_EQ(::kill(pid, 0), -1);
   EXPECT_EQ(runs(), 1U);
 }

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "kube/api.h"
+#include "kube/credential_plugin.h"
 #include "kube/pause.h"
 #include "kube/secrets.h"
 #include "kube/url.h"
@@ -30,9 +31,9 @@ constexpr int kUnauthorized = 401;
 
 constexpr std::chrono::nanoseconds kNoLimit = std::chrono::hours(1);
 
-/// What a new client waits for a program that fetches credentials, at most: a person may have to
-/// confirm something in a browser.
-constexpr std::chrono::minutes kFirstLogin{1};
+/// What a new client waits for its credentials, at most: a program that fetches them gets to say
+/// that its time is over.
+constexpr std::chrono::seconds kFirstLogin = kLongestLogin + std::chrono::seconds(10);
 
 /// A peer that is gone without a word: probed after 30 s of silence, given up after three probes
 /// 10 s apart, or when what was sent has not been acknowledged for 30 s.

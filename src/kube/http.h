@@ -57,8 +57,8 @@ struct HttpFailure {
 /// Any number of threads send at a time, each on a connection of its own.
 class Http {
  public:
-  /// Reads the credentials once, to tell what is wrong with them; a program that fetches them has a
-  /// minute for that.
+  /// Reads the credentials once, to tell what is wrong with them; a program that fetches them has
+  /// kLongestLogin for that.
   [[nodiscard]] static Result<std::unique_ptr<Http>> make(
       Config config, std::string user_agent, std::chrono::milliseconds connect_timeout);
   ~Http();

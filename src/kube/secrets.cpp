@@ -13,8 +13,12 @@ namespace {
 /// So long before its end a credential is fetched anew: it has to live for the request, too.
 constexpr std::chrono::seconds kMargin{10};
 
-/// So long after a failure the program is left alone: an operation's attempts share it.
+/// So long after a failure the program is left alone: who asks in a loop does not start it in one.
 constexpr std::chrono::seconds kRest{5};
+
+bool is_over(const FetchedCredential& credential, std::chrono::seconds margin = {}) {
+  return credential.expires && *credential.expires <= std::chrono::system_clock::now() + margin;
+}
 
 std::unexpected<HttpFailure> bad_credential(const Error& error) {
   return std::unexpected(HttpFailure{reason::kBadCredential, error.message});
@@ -48,47 +52,59 @@ std::expected<Secrets, HttpFailure> SecretSource::read(Clock::time_point until,
 std::expected<FetchedCredential, HttpFailure> SecretSource::fetched(Clock::time_point until,
                                                                     const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  if (!is_fresh()) {
-    if (!program_runs_) {
-      program_runs_ = true;
-      program_ = std::jthread([this](const std::stop_token& end) { run_program(end); });
+  if (is_due()) {
+    if (!program_runs_) start_program();
+    // Not until none runs: by then another may have been started.
+    const bool ended = program_ended_.wait_until(
+        lock, stop, until, [this, seen = ended_runs_] { return ended_runs_ != seen; });
+    if (!ended && stop.stop_requested()) {
+      return std::unexpected(HttpFailure{reason::kCancelled, "stopped"});
     }
-    program_ended_.wait_until(lock, stop, until, [this] { return !program_runs_; });
-    if (stop.stop_requested()) return std::unexpected(HttpFailure{reason::kCancelled, "stopped"});
-    if (program_runs_) {
+    if (!ended) {
       return std::unexpected(
           HttpFailure{reason::kUnreachable,
                       fmt::format("{} has not given credentials yet", config_.plugin->argv[0])});
     }
   }
-  if (!*last_) return bad_credential(last_->error());
-  return **last_;
+  if (failure_ && (!credential_ || refused_ || is_over(*credential_))) {
+    return bad_credential(*failure_);
+  }
+  return *credential_;
 }
 
-/// Whether what the program did last still holds.
-bool SecretSource::is_fresh() const {
-  if (program_runs_ || !last_ || refused_) return false;
-  if (!*last_) return Clock::now() < last_end_ + kRest;
-  const auto& expires = (*last_)->expires;
-  return !expires || *expires > std::chrono::system_clock::now() + kMargin;
+/// Whether the program has to run, or to end, before there are credentials.
+bool SecretSource::is_due() const {
+  if (credential_ && !refused_ && !is_over(*credential_, kMargin)) return false;
+  return !failure_ || Clock::now() >= failure_time_ + kRest;
+}
+
+void SecretSource::start_program() {
+  program_runs_ = true;
+  program_ = std::jthread([this](const std::stop_token& stop) { run_program(stop); });
 }
 
 void SecretSource::run_program(const std::stop_token& stop) {
-  auto credential = fetch_credential(config_, stop);
+  auto fetched = fetch_credential(config_, stop);
   {
     const std::scoped_lock lock(mutex_);
-    last_ = std::move(credential);
-    last_end_ = Clock::now();
-    refused_ = false;
     program_runs_ = false;
+    ++ended_runs_;
+    if (fetched) {
+      credential_ = *std::move(fetched);
+      refused_ = false;
+      failure_.reset();
+    } else {
+      failure_ = std::move(fetched.error());
+      failure_time_ = Clock::now();
+    }
   }
   program_ended_.notify_all();
 }
 
 void SecretSource::refuse(const Secrets& secrets) {
   const std::scoped_lock lock(mutex_);
-  if (last_ && *last_ && (*last_)->token == secrets.token &&
-      (*last_)->certificate == secrets.certificate) {
+  if (credential_ && credential_->token == secrets.token &&
+      credential_->certificate == secrets.certificate) {
     refused_ = true;
   }
 }

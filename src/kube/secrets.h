@@ -26,9 +26,10 @@ struct Secrets {
   std::string token;
 };
 
-/// Files are read anew for each request. What a program fetches is kept until it expires, or the
-/// server refuses it; that it has failed, for some seconds. Any number of threads: one program runs
-/// for all that wait, and goes on when they have no more time. The end of this is its end, too.
+/// Files are read anew for each request. What a program fetches is kept until shortly before it
+/// expires, or until the server refuses it; if the next cannot be fetched, until it expires. After
+/// a failure the program has some seconds of rest. Any number of threads: one program runs for all
+/// that wait, and goes on when they have no more time. The end of this is its end, too.
 class SecretSource {
  public:
   /// The config lives as long as this.
@@ -45,16 +46,19 @@ class SecretSource {
  private:
   [[nodiscard]] std::expected<FetchedCredential, HttpFailure> fetched(Clock::time_point until,
                                                                       const std::stop_token& stop);
-  [[nodiscard]] bool is_fresh() const;
+  [[nodiscard]] bool is_due() const;
+  void start_program();
   void run_program(const std::stop_token& stop);
 
   const Config& config_;
   std::mutex mutex_;
   std::condition_variable_any program_ended_;
   bool program_runs_ = false;
-  std::optional<Result<FetchedCredential>> last_;  ///< none: it has not ended yet
-  Clock::time_point last_end_;
-  bool refused_ = false;  ///< what last_ has
+  unsigned ended_runs_ = 0;
+  std::optional<FetchedCredential> credential_;  ///< the last that came
+  bool refused_ = false;                         ///< that one
+  std::optional<Error> failure_;                 ///< of the last run
+  Clock::time_point failure_time_;
   std::jthread program_;  // last: ends before what it uses
 };
 

@@ -274,7 +274,7 @@ def test_the_doctor_finds_nothing_wrong(driver):
     assert from_outside["node.runtime"]["found"] == "the container runtime can't be seen from the agent's pod"
     by_hand = look(driver.guest("mock-device doctor --node --output json"))
     assert by_hand["node.runtime"]["found"] == "containerd has CDI on"
-    assert by_hand["node.apparmor"]["found"] == "AppArmor is on, nothing was refused"
+    assert by_hand["node.apparmor"]["found"] == "AppArmor is on, no denial is in the logs"
 
 
 def test_an_agent_that_is_killed_loses_nothing(driver):
