@@ -21,8 +21,6 @@ using doctor::find_version;
 using kube::member;
 using kube::text_at;
 
-constexpr const char* kApply = "kubectl apply -k deploy, or helm install";
-
 std::string node_of(const json& pod) {
   return text_at(pod, {"spec", "nodeName"});
 }
@@ -43,7 +41,7 @@ void check_agent(const json& pod, Report& report) {
 /// There is no pod: perhaps since something keeps a DaemonSet from making them.
 void report_no_agents(const ClusterView& view, Report& report) {
   std::string found = "there is none";
-  std::string remedy = kApply;
+  std::string remedy = how_to_install(view);
   if (view.daemon_sets && !view.daemon_sets->empty()) {
     const json& set = view.daemon_sets->front();
     const int wanted = set.value("/status/desiredNumberScheduled"_json_pointer, 0);
@@ -259,7 +257,7 @@ void check_installations(const ClusterView& view, Report& report) {
                compatibility().row("installations").advice);
   } else if (names.empty()) {
     report.add(Severity::note, "installations", "neither a DaemonSet of mock-device nor a Module",
-               {.needed = "one installation", .remedy = kApply});
+               {.needed = "one installation", .remedy = how_to_install(view)});
   } else {
     report.ok("installations", names[0]);
   }

@@ -30,6 +30,11 @@ bool is_simulated(const ClusterSettings& settings, const json& object) {
   return member(object, {"metadata", "labels", settings.driver + "/simulated"}) != nullptr;
 }
 
+/// Whether the cluster knows what the files of deploy/ are written in.
+bool takes_deploy(const ClusterView& view) {
+  return !view.resource_api || *view.resource_api == "v1";
+}
+
 void drop_simulated(const ClusterSettings& settings, Objects& objects) {
   if (!objects) return;
   std::erase_if(*objects, [&](const json& object) { return is_simulated(settings, object); });
@@ -157,6 +162,11 @@ std::vector<const json*> installations(const ClusterView& view) {
   return installed;
 }
 
+std::string how_to_install(const ClusterView& view) {
+  return takes_deploy(view) ? "kubectl apply -k deploy, or helm install"
+                            : "helm install: deploy/ is for Kubernetes from 1.34 on";
+}
+
 std::string remedy_of(const ClusterView& view, std::string_view file) {
   for (const json* const object : installations(view)) {
     const std::string release = release_of(*object);
@@ -166,7 +176,8 @@ std::string remedy_of(const ClusterView& view, std::string_view file) {
         "values switch it off",
         text_at(*object, {"metadata", "annotations", kReleaseNamespace}), release);
   }
-  return fmt::format("kubectl apply -f deploy/{}", file);
+  return takes_deploy(view) ? fmt::format("kubectl apply -f deploy/{}", file)
+                            : how_to_install(view);
 }
 
 std::string release_of(const json& object) {

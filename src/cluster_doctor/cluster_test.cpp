@@ -272,6 +272,12 @@ TEST_F(ClusterDoctor, MissesDeviceClasses) {
   EXPECT_EQ(finding("cluster.device-classes").severity, Severity::error);
 }
 
+TEST_F(ClusterDoctor, AdvisesNoFilesThatAnOlderClusterDoesNotTake) {
+  serve("33", {"v1beta2"});
+  EXPECT_EQ(finding("cluster.device-classes").advice.remedy,
+            "helm install: deploy/ is for Kubernetes from 1.34 on");
+}
+
 TEST_F(ClusterDoctor, SeesTwoInstallations) {
   json second = daemon_set("b");
   second["metadata"]["annotations"]["meta.helm.sh/release-name"] = "second";
@@ -580,7 +586,8 @@ TEST_F(ClusterDoctor, SaysWhatKeepsKmmFromWantingAModule) {
             "KMM wants it on 0 of the 1 nodes that it selects: node0 has the label " + label +
                 " of version \"6\"");
   EXPECT_EQ(finding("cluster.kmm").advice.remedy,
-            "kubectl label node --overwrite node0 " + label + "=7");
+            "if it is to have 7 now: drain it, then kubectl label node --overwrite node0 " + label +
+                "=7");
   change(kNodes.named("node0"), {{"metadata", {{"labels", {{label, "7"}}}}}});
   EXPECT_THAT(finding("cluster.kmm").found, HasSubstr("their image is not there yet"));
 }
@@ -624,14 +631,26 @@ TEST_F(ClusterDoctor, LeavesOutNodesAsKmmDoes) {
     change(kNodes.named("node0"),
            {{"spec", {{"taints", {{{"key", key}, {"value", "v"}, {"effect", effect}}}}}}});
   };
-  const auto tolerate = [this](const json& toleration) {
-    change(kModules.named("mock-accel"), {{"spec", {{"tolerations", {toleration}}}}});
+  const json cordon = {{"key", "node.kubernetes.io/unschedulable"}, {"operator", "Exists"}};
+  const auto tolerate = [&](const json& toleration) {
+    change(kModules.named("mock-accel"), {{"spec", {{"tolerations", {toleration, cordon}}}}});
   };
   const std::string mapped = "no kernel mapping matches 6.12.117+deb13-amd64";
   taint("dedicated", "NoSchedule");
   EXPECT_EQ(finding("cluster.kmm").severity, Severity::warning);
   EXPECT_EQ(finding("cluster.kmm").found,
             "leaves out nodes whose taints it does not tolerate: node0 (dedicated:NoSchedule)");
+  change(kNodes.named("node0"),
+         {{"spec",
+           {{"taints",
+             {{{"key", "dedicated"}, {"effect", "NoSchedule"}},
+              {{"key", "node.kubernetes.io/unschedulable"}, {"effect", "NoSchedule"}}}}}}});
+  change(kModules.named("mock-accel"), {{"spec", {{"tolerations", json::array()}}}});
+  const Report report = look();
+  EXPECT_TRUE(std::ranges::any_of(report.findings(), [](const Finding& one) {
+    return one.found.contains("node0 (dedicated:NoSchedule)");
+  }));
+  tolerate(cordon);
   taint("dedicated", "PreferNoSchedule");
   EXPECT_EQ(finding("cluster.kmm").found, mapped);
   taint("node.kubernetes.io/memory-pressure", "NoSchedule");
@@ -653,7 +672,7 @@ TEST_F(ClusterDoctor, LeavesOutNodesAsKmmDoes) {
     EXPECT_THAT(finding("cluster.kmm").found, HasSubstr("leaves out")) << toleration;
   }
   // A cordon is told of by itself.
-  tolerate({{"key", "another"}, {"operator", "Exists"}});
+  change(kModules.named("mock-accel"), {{"spec", {{"tolerations", json::array()}}}});
   taint("node.kubernetes.io/unschedulable", "NoSchedule");
   EXPECT_EQ(finding("cluster.kmm").found, "does not tolerate node.kubernetes.io/unschedulable");
 }

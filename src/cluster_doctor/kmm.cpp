@@ -56,7 +56,8 @@ bool tolerates_taint(const json& module, const json& taint) {
 
 constexpr std::string_view kCordon = "node.kubernetes.io/unschedulable";
 
-/// The taint that keeps KMM from a node: "dedicated:NoSchedule". Empty: there is none.
+/// The taint that keeps KMM from a node: "dedicated:NoSchedule"; the cordon only if no other does.
+/// Empty: there is none.
 std::string repelling_taint(const json& module, const json& node) {
   // KMM tolerates these by itself.
   static const std::set<std::string> pressures = {"node.kubernetes.io/disk-pressure",
@@ -64,14 +65,16 @@ std::string repelling_taint(const json& module, const json& node) {
                                                   "node.kubernetes.io/pid-pressure"};
   const json* const taints = member(node, {"spec", "taints"});
   if (taints == nullptr || !taints->is_array()) return "";
+  std::string repelling;
   for (const json& taint : *taints) {
     const std::string key = text_at(taint, {"key"});
     const std::string effect = text_at(taint, {"effect"});
     const bool repels =
         effect == "NoExecute" || (effect == "NoSchedule" && !pressures.contains(key));
-    if (repels && !tolerates_taint(module, taint)) return fmt::format("{}:{}", key, effect);
+    if (!repels || tolerates_taint(module, taint)) continue;
+    if (repelling.empty() || key != kCordon) repelling = fmt::format("{}:{}", key, effect);
   }
-  return "";
+  return repelling;
 }
 
 /// Without it a cordon takes the module off the node, under its pods.
@@ -160,8 +163,8 @@ std::string label_name(const json& module) {
 }
 
 /// Reports the first of the nodes of a Module of a version that KMM leaves without any, since its
-/// label does not say this version. A node with another version's label keeps what it has, so only
-/// one that has nothing is meant. True: there was one.
+/// label does not say this version. A node with another version's label keeps what it has: where
+/// that is, the module is ready, but for the time of a start. True: there was one.
 bool report_version_label(const json& module, const std::string& counts,
                           const std::vector<const json*>& nodes, Report& report) {
   const std::string version = text_at(*container_of(module), {"version"});
@@ -173,13 +176,17 @@ bool report_version_label(const json& module, const std::string& counts,
     if (has != nullptr && *has == version) continue;
     if (has != nullptr && member(*node, {"metadata", "labels", ready}) != nullptr) continue;
     const std::string name = name_of(*node);
-    report.add(Severity::error, "Module " + name_of(module),
-               has == nullptr ? fmt::format("{}: {} has not the label {}", counts, name, label)
-                              : fmt::format("{}: {} has the label {} of version {}", counts, name,
-                                            label, has->dump()),
-               {.needed = "a label that says which version a node is to have",
-                .remedy = fmt::format("kubectl label node {}{} {}={}",
-                                      has == nullptr ? "" : "--overwrite ", name, label, version)});
+    report.add(
+        Severity::error, "Module " + name_of(module),
+        has == nullptr ? fmt::format("{}: {} has not the label {}", counts, name, label)
+                       : fmt::format("{}: {} has the label {} of version {}", counts, name, label,
+                                     has->dump()),
+        {.needed = "a label that says which version a node is to have",
+         .remedy = has == nullptr
+                       ? fmt::format("kubectl label node {} {}={}", name, label, version)
+                       : fmt::format("if it is to have {0} now: drain it, then kubectl label node "
+                                     "--overwrite {1} {2}={0}",
+                                     version, name, label)});
     return true;
   }
   return false;
@@ -252,6 +259,12 @@ void check_module(const ClusterView& view, const json& module, Report& report) {
                compatibility().row("kmm-deletion").advice);
     return;
   }
+  if (!tolerates_cordons(module)) {
+    report.add(Severity::warning, subject, "does not tolerate node.kubernetes.io/unschedulable",
+               {.needed = "a toleration: without it a cordon unloads the module under its pods",
+                .remedy = "add {key: node.kubernetes.io/unschedulable, operator: Exists, effect: "
+                          "NoSchedule} to spec.tolerations"});
+  }
   std::vector<const json*> nodes;
   if (view.nodes) {
     nodes = served_nodes(module, *view.nodes, report);
@@ -265,12 +278,6 @@ void check_module(const ClusterView& view, const json& module, Report& report) {
   }
   check_counts(view, module, nodes, report);
   check_namespace(view.api, text_at(module, {"metadata", "namespace"}), report);
-  if (!tolerates_cordons(module)) {
-    report.add(Severity::warning, subject, "does not tolerate node.kubernetes.io/unschedulable",
-               {.needed = "a toleration: without it a cordon unloads the module under its pods",
-                .remedy = "add {key: node.kubernetes.io/unschedulable, operator: Exists, effect: "
-                          "NoSchedule} to spec.tolerations"});
-  }
 }
 
 /// Whether a group of the API is served; an error: can't be told.

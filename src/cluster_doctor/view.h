@@ -72,6 +72,9 @@ void report_unasked(Report& report, const std::string& right, const kube::ApiErr
 /// The Helm release that an object is of; empty: of none that is known.
 [[nodiscard]] std::string release_of(const json& object);
 
+/// What installs mock-device in this cluster.
+[[nodiscard]] std::string how_to_install(const ClusterView& view);
+
 /// What brings back an object that an installation has: its Helm release, or a file of deploy/.
 [[nodiscard]] std::string remedy_of(const ClusterView& view, std::string_view file);
 

@@ -61,16 +61,17 @@ bool report_without_driver(const NodeView& view, Report& report, const Kind& kin
   if (count == 0) return false;
   const std::string first = std::ranges::find_if_not(functions, has_driver)->filename().native();
   const bool is_loaded = is_there(sysfs_folder(view, "module") / kind.folder);
-  report.add(
-      Severity::error, view.settings.name,
-      fmt::format("{} of {} {} have no driver; {} is one", count, functions.size(), kind.name,
-                  first),
-      {.needed = fmt::format("the module {} with each of them", kind.driver),
-       .remedy = is_loaded ? fmt::format("the module is loaded: dmesg | grep {0} says why it did "
-                                         "not take this one; where nothing does: "
-                                         "echo {0} >/sys/bus/pci/drivers_probe",
-                                         first)
-                           : compatibility().row("module").advice.remedy});
+  const std::string probe_again = fmt::format(
+      "the module is loaded: dmesg | grep {0} says why it did not take this one; where nothing "
+      "does: "
+      "echo {1} >/sys/bus/pci/devices/{0}/driver_override, then echo {0} "
+      ">/sys/bus/pci/drivers_probe",
+      first, kind.driver);
+  report.add(Severity::error, view.settings.name,
+             fmt::format("{} of {} {} have no driver; {} is one", count, functions.size(),
+                         kind.name, first),
+             {.needed = fmt::format("the module {} with each of them", kind.driver),
+              .remedy = is_loaded ? probe_again : compatibility().row("module").advice.remedy});
   return true;
 }
 

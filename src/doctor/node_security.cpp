@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
-#include <optional>
-#include <ranges>
+#include <fstream>
+#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -46,63 +46,73 @@ std::uint64_t number_after(std::string_view text, std::string_view word) {
   return number;
 }
 
-/// What auditd has written, where it runs: the kernel's log then has none of it. Its files from the
-/// oldest on: it begins a new one when one is full. Empty: there is none. None: one can't be read.
-std::optional<std::string> audit_log(const NodeView& view) {
-  constexpr ByteCount kMost = 64_MiB;  // of a file; auditd's own default are eight
-  const fs::path newest = view.settings.root / "var/log/audit/audit.log";
-  std::string text;
-  for (unsigned number = 0;; ++number) {
-    const fs::path path =
-        number == 0 ? newest : fs::path(fmt::format("{}.{}", newest.native(), number));
-    if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
-      if (number > 0) return text;
-      continue;  // between two files
-    }
-    const auto content = read_file(path, kMost);
-    if (!content) return std::nullopt;
-    text.insert(0, *content);
-  }
-}
-
 /// When the node was started, in seconds since 1970 (proc(5): btime). 0: not to be read.
 std::uint64_t boot_time(const NodeView& view) {
   const auto stat = read_text(view.settings.root / "proc/stat");
   return stat ? number_after(*stat, "\nbtime ") : 0;
 }
 
-/// Lines with `mark` that are of this driver or of loading modules, since the node was started.
-/// None at all: there is none in what can be read, and not all can be.
-std::optional<std::vector<std::string>> denials(const NodeView& view, std::string_view mark) {
-  const auto kernel_log = view.settings.run ? view.settings.run({"dmesg"}) : fail("not to be run");
-  const auto audit = audit_log(view);
-  const std::uint64_t start = boot_time(view);
-  std::vector<std::string> lines;
-  for (const std::string& log : {kernel_log.value_or(""), audit.value_or("")}) {
-    for (const auto part : std::views::split(log, '\n')) {
-      std::string line(part.begin(), part.end());
-      const bool ours = line.contains("mock") || line.contains("module_load");
-      if (!line.contains(mark) || !ours) continue;
-      // A line of auditd's has when it was: "msg=audit(1764288000.123:45):".
-      const std::uint64_t time = number_after(line, "msg=audit(");
-      if (time == 0 || time >= start) lines.push_back(std::move(line));
-    }
+/// What was refused to this driver, or in loading modules, since the node was started.
+struct Denials {
+  std::vector<std::string> lines = {};
+  bool all_seen = true;  ///< false: there is a log that can't be read, and may have more
+};
+
+void read_denials(std::istream& log, std::string_view mark, std::uint64_t start, Denials& denials) {
+  for (std::string line; std::getline(log, line);) {
+    const bool ours = line.contains("mock") || line.contains("module_load");
+    if (!line.contains(mark) || !ours) continue;
+    // A line of auditd's has when it was: "msg=audit(1764288000.123:45):".
+    const std::uint64_t time = number_after(line, "msg=audit(");
+    if (time == 0 || time >= start) denials.lines.push_back(std::move(line));
   }
-  if (lines.empty() && !(kernel_log && audit)) return std::nullopt;
-  return lines;
+}
+
+/// auditd's files from the oldest on: it begins a new one when one is full.
+std::vector<fs::path> audit_logs(const NodeView& view) {
+  const fs::path newest = view.settings.root / "var/log/audit/audit.log";
+  std::vector<fs::path> logs = {newest};
+  for (unsigned number = 1;; ++number) {
+    fs::path older = fmt::format("{}.{}", newest.native(), number);
+    if (!is_there(older)) break;
+    logs.insert(logs.begin(), std::move(older));
+  }
+  return logs;
+}
+
+Denials find_denials(const NodeView& view, std::string_view mark) {
+  const std::uint64_t start = boot_time(view);
+  Denials denials;
+  const auto kernel_log = view.settings.run ? view.settings.run({"dmesg"}) : fail("not to be run");
+  if (kernel_log) {
+    std::istringstream log(*kernel_log);
+    read_denials(log, mark, start, denials);
+  } else {
+    denials.all_seen = false;
+  }
+  // Where auditd runs the kernel's log has none.
+  for (const fs::path& path : audit_logs(view)) {
+    if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) continue;
+    std::ifstream log(path);
+    if (!log) denials.all_seen = false;
+    read_denials(log, mark, start, denials);
+  }
+  return denials;
 }
 
 /// Reports the last denial, or that there was none.
 void report_denials(const NodeView& view, Report& report, std::string_view mark,
                     const std::string& mode, const Advice& advice) {
-  const auto lines = denials(view, mark);
-  if (!lines) {
+  const Denials denials = find_denials(view, mark);
+  if (!denials.lines.empty()) {
+    report.add(
+        Severity::error, view.settings.name,
+        fmt::format("{}, {} times refused: {}", mode, denials.lines.size(), denials.lines.back()),
+        advice);
+  } else if (!denials.all_seen) {
     report_unseen(view, report, fmt::format("{}; what it has refused", mode));
-  } else if (lines->empty()) {
-    report.ok(view.settings.name, fmt::format("{}, no denial is in the logs", mode));
   } else {
-    report.add(Severity::error, view.settings.name,
-               fmt::format("{}, {} times refused: {}", mode, lines->size(), lines->back()), advice);
+    report.ok(view.settings.name, fmt::format("{}, no denial is in the logs", mode));
   }
 }
 

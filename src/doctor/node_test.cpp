@@ -126,8 +126,11 @@ TEST_F(NodeDoctor, MissesTheDriverOfABridge) {
   EXPECT_EQ(found.advice.needed, "the module mock-accel-fabric with each of them");
   EXPECT_THAT(found.advice.remedy, HasSubstr("modprobe"));
   put("sys/module/mock_accel_fabric/version", MOCK_DEVICE_VERSION "\n");
-  EXPECT_THAT(finding("node.pci").advice.remedy,
-              HasSubstr("the module is loaded: dmesg | grep 0000:00:02.0"));
+  EXPECT_EQ(finding("node.pci").advice.remedy,
+            "the module is loaded: dmesg | grep 0000:00:02.0 says why it did not take this one; "
+            "where nothing does: echo mock-accel-fabric "
+            ">/sys/bus/pci/devices/0000:00:02.0/driver_override, then echo 0000:00:02.0 "
+            ">/sys/bus/pci/drivers_probe");
 }
 
 TEST_F(NodeDoctor, MissesAccelerators) {

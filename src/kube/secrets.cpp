@@ -10,7 +10,7 @@
 namespace mockdev::kube {
 namespace {
 
-/// So long before its end a credential is fetched anew: it has to live for the request, too.
+/// So long before its end the next credential is fetched.
 constexpr std::chrono::seconds kMargin{10};
 
 /// So long after a failure the program is left alone: who asks in a loop does not start it in one.
@@ -52,8 +52,9 @@ std::expected<Secrets, HttpFailure> SecretSource::read(Clock::time_point until,
 std::expected<FetchedCredential, HttpFailure> SecretSource::fetched(Clock::time_point until,
                                                                     const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  if (is_due()) {
-    if (!program_runs_) start_program();
+  if (is_due()) start_program();
+  if (is_usable()) return *credential_;  // and the next is fetched meanwhile
+  if (program_runs_) {
     // Not until none runs: by then another may have been started.
     const bool ended = program_ended_.wait_until(
         lock, stop, until, [this, seen = ended_runs_] { return ended_runs_ != seen; });
@@ -66,21 +67,23 @@ std::expected<FetchedCredential, HttpFailure> SecretSource::fetched(Clock::time_
                       fmt::format("{} has not given credentials yet", config_.plugin->argv[0])});
     }
   }
-  if (failure_ && (!credential_ || refused_ || is_over(*credential_))) {
-    return bad_credential(*failure_);
-  }
+  if (failure_ && !is_usable()) return bad_credential(*failure_);
   return *credential_;
 }
 
-/// Whether the program has to run, or to end, before there are credentials.
+bool SecretSource::is_usable() const {
+  return credential_ && !refused_ && !is_over(*credential_);
+}
+
+/// Whether the program is to be started.
 bool SecretSource::is_due() const {
-  if (credential_ && !refused_ && !is_over(*credential_, kMargin)) return false;
+  if (program_runs_ || (is_usable() && !is_over(*credential_, kMargin))) return false;
   return !failure_ || Clock::now() >= failure_time_ + kRest;
 }
 
 void SecretSource::start_program() {
-  program_runs_ = true;
   program_ = std::jthread([this](const std::stop_token& stop) { run_program(stop); });
+  program_runs_ = true;
 }
 
 void SecretSource::run_program(const std::stop_token& stop) {

@@ -26,10 +26,10 @@ struct Secrets {
   std::string token;
 };
 
-/// Files are read anew for each request. What a program fetches is kept until shortly before it
-/// expires, or until the server refuses it; if the next cannot be fetched, until it expires. After
-/// a failure the program has some seconds of rest. Any number of threads: one program runs for all
-/// that wait, and goes on when they have no more time. The end of this is its end, too.
+/// Files are read anew for each request. What a program fetches is used until it expires or the
+/// server refuses it; the next is fetched shortly before. After a failure the program has some
+/// seconds of rest. Any number of threads: one program runs for all that wait, and goes on when
+/// they have no more time. The end of this is its end, too.
 class SecretSource {
  public:
   /// The config lives as long as this.
@@ -46,6 +46,7 @@ class SecretSource {
  private:
   [[nodiscard]] std::expected<FetchedCredential, HttpFailure> fetched(Clock::time_point until,
                                                                       const std::stop_token& stop);
+  [[nodiscard]] bool is_usable() const;
   [[nodiscard]] bool is_due() const;
   void start_program();
   void run_program(const std::stop_token& stop);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Releases of the chart in a real control plane. There are no nodes: pods stay pending."""
 
+import json
 import re
 import subprocess
 
@@ -130,7 +131,9 @@ def test_an_upgrade_that_was_killed_is_undone(plane, helm):
         waiting.wait()
     refused = helm.release("upgrade", check=False)
     assert refused.returncode != 0 and "another operation" in refused.stderr
-    helm.run("rollback", "mock-device", "--namespace", NAMESPACE)
+    history = json.loads(helm.run("history", "mock-device", "--namespace", NAMESPACE, "-o", "json").stdout)
+    [good] = [one["revision"] for one in history if one["status"] == "deployed"]
+    helm.run("rollback", "mock-device", good, "--namespace", NAMESPACE)
     assert level(plane) is None
     helm.release("upgrade", "--set", "draDriver.logLevel=debug")
     assert level(plane) == "debug"

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from conftest import NAMESPACE
-from lab import PATIENCE, PROGRAMS, ROOT, eventually, mock_device
+from lab import PATIENCE, PROGRAMS, ROOT, alive, eventually, mock_device
 from resource_api import MINOR
 
 KMM = ROOT / "tests" / "data" / "kmm"
@@ -153,7 +153,7 @@ def test_who_waits_for_such_a_program_can_end_it(kubeconfig, tmp_path, command):
         program = eventually(lambda: asked.exists() and asked.read_text().strip(), "the program")
         waits.send_signal(signal.SIGINT)
         assert waits.wait(PATIENCE) != 0
-        eventually(lambda: not Path("/proc", program).exists(), "the program has ended")
+        eventually(lambda: not alive(program), "the program has ended")
     finally:
         waits.kill()
         waits.wait()

@@ -54,7 +54,8 @@ def test_a_pod_keeps_its_device_while_the_release_changes(release):
     cluster.kubectl("wait", "--for=condition=Ready", "pod/holds", PATIENCE)
     uid = cluster.get("resourceclaim", "holds")["metadata"]["uid"]
     assert release.owners() == {uid}
-    assert len(cluster.kubectl("logs", "holds").split()) == 1
+    seen = eventually(lambda: cluster.kubectl("logs", "holds").split(), "what the pod sees")
+    assert len(seen) == 1
     release.upgrade("--set", "draDriver.logLevel=debug")
     [container] = cluster.get("pod", "holds")["status"]["containerStatuses"]
     assert (container["restartCount"], release.owners()) == (0, {uid})
