@@ -30,11 +30,6 @@ bool is_simulated(const ClusterSettings& settings, const json& object) {
   return member(object, {"metadata", "labels", settings.driver + "/simulated"}) != nullptr;
 }
 
-/// Whether the cluster knows what the files of deploy/ are written in.
-bool takes_deploy(const ClusterView& view) {
-  return !view.resource_api || *view.resource_api == "v1";
-}
-
 void drop_simulated(const ClusterSettings& settings, Objects& objects) {
   if (!objects) return;
   std::erase_if(*objects, [&](const json& object) { return is_simulated(settings, object); });
@@ -47,6 +42,11 @@ std::set<std::string> simulated_pools(const ClusterSettings& settings, const Obj
     if (is_simulated(settings, slice)) pools.insert(text_at(slice, {"spec", "pool", "name"}));
   }
   return pools;
+}
+
+/// Whether the cluster knows what the files of deploy/ are written in.
+bool takes_deploy(const ClusterView& view) {
+  return !view.resource_api || *view.resource_api == "v1";
 }
 
 Objects list_slices(kube::Api& api, const ClusterSettings& settings,

@@ -215,9 +215,8 @@ std::string stuck_pod(kube::Api& api, const json& module) {
 /// nodes: they are not known.
 void report_unwanted(const ClusterView& view, const json& module, const std::string& counts,
                      const std::vector<const json*>& nodes, Report& report) {
-  const std::string stuck = stuck_pod(view.api, module);
-  if (stuck.empty() && report_version_label(module, counts, nodes, report)) return;
-  std::string cause = stuck;
+  std::string cause = stuck_pod(view.api, module);
+  if (cause.empty() && report_version_label(module, counts, nodes, report)) return;
   if (cause.empty() && !nodes.empty()) {
     cause = "their image is not there yet, or something holds the module that they had";
   }

@@ -25,12 +25,11 @@ struct Kind {
   unsigned device_id;
   std::string_view name;    ///< of several
   std::string_view driver;  ///< that it is for
-  std::string_view folder;  ///< of the driver's module in sysfs
 };
 constexpr std::array<Kind, 3> kKinds = {{
-    {MOCK_FABRIC_PCI_DEVICE, "bridges", "mock-accel-fabric", "mock_accel_fabric"},
-    {MOCK_ACCEL_PCI_DEVICE_PF, "PFs", "mock-accel", "mock_accel"},
-    {MOCK_ACCEL_PCI_DEVICE_VF, "VFs", "mock-accel", "mock_accel"},
+    {MOCK_FABRIC_PCI_DEVICE, "bridges", "mock-accel-fabric"},
+    {MOCK_ACCEL_PCI_DEVICE_PF, "PFs", "mock-accel"},
+    {MOCK_ACCEL_PCI_DEVICE_VF, "VFs", "mock-accel"},
 }};
 
 /// A vendor's or device's number as its file in sysfs has it: "0x1de5".
@@ -60,11 +59,12 @@ bool report_without_driver(const NodeView& view, Report& report, const Kind& kin
       functions.size() - static_cast<std::size_t>(std::ranges::count_if(functions, has_driver));
   if (count == 0) return false;
   const std::string first = std::ranges::find_if_not(functions, has_driver)->filename().native();
-  const bool is_loaded = is_there(sysfs_folder(view, "module") / kind.folder);
+  std::string module(kind.driver);
+  std::ranges::replace(module, '-', '_');  // as sysfs spells it
+  const bool is_loaded = is_there(sysfs_folder(view, "module") / module);
   const std::string probe_again = fmt::format(
       "the module is loaded: dmesg | grep {0} says why it did not take this one; where nothing "
-      "does: "
-      "echo {1} >/sys/bus/pci/devices/{0}/driver_override, then echo {0} "
+      "does: echo {1} >/sys/bus/pci/devices/{0}/driver_override, then echo {0} "
       ">/sys/bus/pci/drivers_probe",
       first, kind.driver);
   report.add(Severity::error, view.settings.name,

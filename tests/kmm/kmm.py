@@ -137,26 +137,5 @@ def module_object(name="mock-accel", image=None, version=None, mapping=None):
     }
 
 
-def holder(name, command):
-    """A pod with a whole accelerator, and its claim."""
-    return [
-        {"apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaim", "metadata": {"name": name},
-         "spec": {"devices": {"requests": [
-             {"name": "accelerator", "exactly": {"deviceClassName": "mock-accel-pf"}}]}}},
-        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
-         "spec": {
-             "terminationGracePeriodSeconds": 1,
-             "restartPolicy": "Never",
-             "resourceClaims": [{"name": "accelerator", "resourceClaimName": name}],
-             "containers": [{
-                 "name": "main", "image": f"localhost/mock-accel-dra-driver:{VERSION}",
-                 "command": command,
-                 "resources": {"claims": [{"name": "accelerator"}]}}]}},
-    ]
-
-
-COMPUTE = ["/bin/mock-device-workload", "verify", "--forever", "--pause", "1"]
-
-
 def make_image(file, name, root, *command):
     subprocess.run([ROOT / "lab/images/make", file, name, root, *command], check=True)

@@ -9,8 +9,9 @@ import subprocess
 import pytest
 import yaml
 
-from kmm import (COMPUTE, DEVICES, KMM, KMM_DRA, NAMESPACE, NODE, PATIENCE, VERSION, holder,
-                 make_image, module_object)
+from holder import COMPUTE, holder
+from kmm import (DEVICES, KMM, KMM_DRA, NAMESPACE, NODE, PATIENCE, VERSION, make_image,
+                 module_object)
 from lab import ROOT
 
 pytestmark = pytest.mark.long

@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / name) for name in ("integration", "cluster", "kmm")]
+sys.path[:0] = [str(HERE.parent / name) for name in ("integration", "cluster")]
 
 
 def pytest_configure(config):

@@ -5,7 +5,7 @@ computes on a device."""
 import pytest
 
 from cluster import KUBERNETES, Cluster, make_driver_image, new_name
-from kmm import COMPUTE, holder
+from holder import COMPUTE, holder
 from lab import ROOT, eventually
 
 pytestmark = pytest.mark.long

@@ -4,7 +4,3 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / name) for name in ("integration", "cluster")]
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "long: takes minutes, and runs with make test-all only")

@@ -5,9 +5,9 @@ that hold a device. make test-matrix runs it with such versions."""
 import pytest
 
 from cluster import KUBERNETES, Cluster, make_driver_image, new_name
+from holder import holder
 from lab import eventually
 from release import Release
-from resource_api import NEWEST, request
 
 PATIENCE = "--timeout=300s"
 
@@ -33,24 +33,9 @@ def test_helm_test_computes_on_a_device(release):
     eventually(lambda: not release.owners(), "the device is free")
 
 
-def holder():
-    """A pod that holds a device, and its claim."""
-    return (
-        {"apiVersion": f"resource.k8s.io/{NEWEST}", "kind": "ResourceClaim",
-         "metadata": {"name": "holds"},
-         "spec": {"devices": {"requests": [request("accelerator",
-                                                   deviceClassName="mock-accel.example.com")]}}},
-        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "holds"},
-         "spec": {"terminationGracePeriodSeconds": 1,
-                  "resourceClaims": [{"name": "accelerator", "resourceClaimName": "holds"}],
-                  "containers": [{"name": "holds", "image": "localhost/busybox:1",
-                                  "command": ["sh", "-c", "ls /dev/mock*; exec sleep infinity"],
-                                  "resources": {"claims": [{"name": "accelerator"}]}}]}})
-
-
 def test_a_pod_keeps_its_device_while_the_release_changes(release):
     cluster = release.cluster
-    cluster.create(*holder())
+    cluster.create(*holder("holds", ["sh", "-c", "ls /dev/mock*; exec sleep infinity"], "localhost/busybox:1"))
     cluster.kubectl("wait", "--for=condition=Ready", "pod/holds", PATIENCE)
     uid = cluster.get("resourceclaim", "holds")["metadata"]["uid"]
     assert release.owners() == {uid}
